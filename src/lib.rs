@@ -1,0 +1,12 @@
+//! Static files for Linux, cached like WhiteNoise and served from io_uring.
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")
+)]
+
+
+/// The parts, for this package's own benches and simulation. Not for anybody else: nothing here
+/// keeps a promise from one version to the next.
+#[doc(hidden)]
+pub mod internal {
+}

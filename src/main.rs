@@ -1,0 +1,3 @@
+//! Runs one command and turns its result into an exit code.
+
+fn main() {}
