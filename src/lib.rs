@@ -4,9 +4,13 @@
     allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")
 )]
 
+mod http;
 
 /// The parts, for this package's own benches and simulation. Not for anybody else: nothing here
 /// keeps a promise from one version to the next.
 #[doc(hidden)]
 pub mod internal {
+    pub mod http {
+        pub use crate::http::*;
+    }
 }
