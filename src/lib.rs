@@ -5,6 +5,7 @@
 )]
 
 mod http;
+mod sys;
 
 /// The parts, for this package's own benches and simulation. Not for anybody else: nothing here
 /// keeps a promise from one version to the next.
@@ -12,5 +13,8 @@ mod http;
 pub mod internal {
     pub mod http {
         pub use crate::http::*;
+    }
+    pub mod sys {
+        pub use crate::sys::*;
     }
 }

@@ -1,0 +1,13 @@
+//! The only unsafe code: thin safe wrappers over Linux calls, one file per kernel interface.
+
+pub mod beneath;
+pub mod cgroup;
+pub mod cpus;
+pub mod epoll;
+pub mod event;
+pub mod file;
+pub mod kernel;
+pub mod limits;
+pub mod signal;
+pub mod socket;
+pub mod uring;
