@@ -4,15 +4,23 @@
     allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")
 )]
 
+mod assets;
 mod http;
+mod manifest;
 mod sys;
 
 /// The parts, for this package's own benches and simulation. Not for anybody else: nothing here
 /// keeps a promise from one version to the next.
 #[doc(hidden)]
 pub mod internal {
+    pub mod assets {
+        pub use crate::assets::*;
+    }
     pub mod http {
         pub use crate::http::*;
+    }
+    pub mod manifest {
+        pub use crate::manifest::*;
     }
     pub mod sys {
         pub use crate::sys::*;

@@ -1,0 +1,27 @@
+//! What can be served: assets, the snapshot that holds them all, and how one is loaded.
+
+mod asset;
+mod build;
+mod decode;
+mod headers;
+mod index;
+mod live;
+mod load;
+mod options;
+mod pair;
+mod problem;
+mod read;
+mod root;
+mod snapshot;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+pub use crate::http::media_type::MediaTypes;
+pub use asset::{Asset, Body, FileBody, Identity, Variant};
+pub use live::Live;
+pub use load::{Loaded, load};
+pub use options::{HeaderRule, NotFoundFile, Options, SourceDirectory};
+pub use problem::{Cause, LoadError, Refusal, Warning};
+pub use snapshot::{Entry, NotFound, Snapshot, Totals};

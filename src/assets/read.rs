@@ -1,0 +1,306 @@
+//! Reads files as one content: what changes meanwhile is read again, large files are hashed in
+//! pieces and stay where they are.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::root::Root;
+use super::{Body, FileBody, Identity};
+use crate::sys::beneath;
+
+/// A file to read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Index of its source.
+    pub(super) root_index: u16,
+    /// The path below that source's root.
+    pub(super) path: CString,
+    /// Its length when it was found.
+    pub(super) bytes: u64,
+    /// Whether it is to be held in memory.
+    pub(super) in_memory: bool,
+}
+
+/// Where bytes are on their way to a digest. One for many files: thousands of its size, each
+/// freed between small allocations that stay, would tear holes into the heap for good.
+pub(super) struct Buffer {
+    bytes: Box<[u8]>,
+}
+
+/// What a file held at one moment.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub(super) identity: Identity,
+    pub(super) sha256: [u8; 32],
+    pub(super) body: Body,
+}
+
+/// Why there is no content.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    /// It was another one after each reading.
+    Changing,
+    /// It is not a regular file.
+    Special,
+    /// The system refuses it.
+    Io(io::Error),
+}
+
+impl Buffer {
+    pub(super) fn new() -> Self {
+        Self {
+            bytes: vec![0; BUFFER_BYTES].into_boxed_slice(),
+        }
+    }
+}
+
+impl Place {
+    /// Reads the whole file. What stays on disk passes through `buffer`.
+    pub(super) fn read(&self, roots: &[Root], buffer: &mut Buffer) -> Result<Content, ReadError> {
+        let (identity, (sha256, bytes)) = self.read_with(roots, |file, identity| {
+            // A file that has grown since the budget was divided stays on disk.
+            if self.in_memory && identity.bytes <= self.bytes {
+                let bytes = read_whole(file, identity.bytes)?;
+                Ok((Sha256::digest(&bytes).into(), Some(bytes)))
+            } else {
+                Ok((hash(file, identity.bytes, buffer)?, None))
+            }
+        })?;
+        let body = match bytes {
+            Some(bytes) => Body::Memory(bytes),
+            None => Body::File(Box::new(FileBody {
+                root_index: self.root_index,
+                path: self.path.clone(),
+                identity,
+            })),
+        };
+        Ok(Content {
+            identity,
+            sha256,
+            body,
+        })
+    }
+
+    /// What `consume` makes of the file while it does not change.
+    pub(super) fn read_with<T>(
+        &self,
+        roots: &[Root],
+        consume: impl FnMut(&mut File, &Identity) -> io::Result<T>,
+    ) -> Result<(Identity, T), ReadError> {
+        let root = &roots[usize::from(self.root_index)];
+        unchanged(
+            || beneath::open(root.descriptor.as_fd(), &self.path),
+            consume,
+        )
+    }
+}
+
+/// Repeats `consume` until the file was the same before and after it.
+fn unchanged<T>(
+    mut open: impl FnMut() -> io::Result<File>,
+    mut consume: impl FnMut(&mut File, &Identity) -> io::Result<T>,
+) -> Result<(Identity, T), ReadError> {
+    for _ in 0..ATTEMPT_COUNT_MAX {
+        let mut file = open().map_err(ReadError::Io)?;
+        let metadata = file.metadata().map_err(ReadError::Io)?;
+        if !metadata.is_file() {
+            return Err(ReadError::Special);
+        }
+        let before = Identity::of(&metadata);
+        settle(&before);
+        let result = consume(&mut file, &before);
+        let after = Identity::of(&file.metadata().map_err(ReadError::Io)?);
+        if before == after {
+            return result.map(|value| (before, value)).map_err(ReadError::Io);
+        }
+    }
+    Err(ReadError::Changing)
+}
+
+/// Waits until a change would show in the file's times.
+fn settle(identity: &Identity) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now_nanos = now.map_or(0, |now| now.as_nanos().cast_signed());
+    if is_recent(identity.changed_nanos, now_nanos) {
+        thread::sleep(TICK);
+    }
+}
+
+/// Whether another change could still get the same time.
+///
+/// Before Linux 6.13 file times advance with the kernel's tick, at most 10 ms: of two changes in
+/// one tick the second leaves no trace, and could follow on our reading.
+fn is_recent(changed_nanos: i128, now_nanos: i128) -> bool {
+    (0..TICK.as_nanos().cast_signed()).contains(&(now_nanos - changed_nanos))
+}
+
+fn read_whole(file: &mut File, length: u64) -> io::Result<Bytes> {
+    let capacity = usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    let mut bytes = Vec::with_capacity(capacity);
+    file.take(length).read_to_end(&mut bytes)?;
+    if bytes.len() < capacity {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Bytes::from(bytes.into_boxed_slice()))
+}
+
+/// The SHA-256 of `length` bytes of `reader`, which must have exactly as many.
+pub(super) fn hash(
+    reader: &mut impl Read,
+    length: u64,
+    buffer: &mut Buffer,
+) -> io::Result<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    let mut left = length;
+    loop {
+        let count = match reader.read(&mut buffer.bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            result => result?,
+        };
+        if count == 0 && left == 0 {
+            return Ok(hasher.finalize().into());
+        }
+        left = match left.checked_sub(count as u64) {
+            Some(left) if count > 0 => left,
+            Some(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            None => return Err(io::ErrorKind::FileTooLarge.into()),
+        };
+        hasher.update(&buffer.bytes[..count]);
+    }
+}
+
+/// How often a file is read that changes while it is read.
+const ATTEMPT_COUNT_MAX: u32 = 3;
+
+/// Longer than a tick of the slowest kernel.
+const TICK: Duration = Duration::from_millis(20);
+
+const BUFFER_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::process::Command;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// Reads a file that grows by a byte during the first `change_count` readings.
+    #[track_caller]
+    fn check_changing(change_count: usize, expected: Option<&str>) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, "x").unwrap();
+        let mut reading_count = 0;
+        let result = unchanged(
+            || File::open(&path),
+            |file, _| {
+                let mut text = String::new();
+                file.read_to_string(&mut text)?;
+                reading_count += 1;
+                if reading_count <= change_count {
+                    fs::write(&path, "x".repeat(1 + reading_count))?;
+                }
+                Ok(text)
+            },
+        );
+        match expected {
+            Some(text) => assert_eq!(result.unwrap().1, text),
+            None => assert!(matches!(result, Err(ReadError::Changing))),
+        }
+    }
+
+    #[test]
+    fn reads_again_what_changed_meanwhile() {
+        check_changing(0, Some("x"));
+        check_changing(1, Some("xx"));
+        check_changing(2, Some("xxx"));
+        check_changing(3, None);
+    }
+
+    #[test]
+    fn does_not_wait_for_a_fifo() {
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = directory.path().join("fifo");
+        assert!(Command::new("mkfifo").arg(fifo).status().unwrap().success());
+        let place = Place {
+            root_index: 0,
+            path: c"fifo".to_owned(),
+            bytes: 0,
+            in_memory: true,
+        };
+        let roots = [Root::open(directory.path()).unwrap()];
+        assert!(matches!(
+            place.read(&roots, &mut Buffer::new()),
+            Err(ReadError::Special)
+        ));
+    }
+
+    /// Two contents of one length, one after the other within a tick, looked like one file.
+    #[test]
+    fn waits_for_the_tick() {
+        let now = 1_000_000_000;
+        let check = |changed, expected| assert_eq!(is_recent(changed, now), expected, "{changed}");
+        check(now, true);
+        check(now - 19_999_999, true);
+        check(now - 20_000_000, false);
+        check(now + 1, false);
+        check(0, false);
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, "new").unwrap();
+        let started = Instant::now();
+        unchanged(|| File::open(&path), |_, _| Ok(())).unwrap();
+        assert!(started.elapsed() >= TICK);
+    }
+
+    #[test]
+    fn memory_and_disk_have_the_same_digest() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = "0123456789".repeat(20_000);
+        fs::write(directory.path().join("file"), &text).unwrap();
+        let roots = [Root::open(directory.path()).unwrap()];
+        let place = |in_memory, bytes| Place {
+            root_index: 0,
+            path: c"file".to_owned(),
+            bytes,
+            in_memory,
+        };
+        let memory = place(true, 200_000)
+            .read(&roots, &mut Buffer::new())
+            .unwrap();
+        let disk = place(false, 200_000)
+            .read(&roots, &mut Buffer::new())
+            .unwrap();
+        let grown = place(true, 199_999)
+            .read(&roots, &mut Buffer::new())
+            .unwrap();
+        assert!(matches!(&memory.body, Body::Memory(bytes) if bytes == text.as_bytes()));
+        assert!(matches!(&disk.body, Body::File(file) if file.identity == disk.identity));
+        assert!(matches!(&grown.body, Body::File(_)));
+        assert_eq!(memory.sha256, disk.sha256);
+        assert_eq!(disk.sha256, grown.sha256);
+    }
+
+    #[test]
+    fn hashes_exactly_the_length() {
+        let check = |text: &[u8], length, expected: Option<io::ErrorKind>| {
+            let found = hash(&mut &*text, length, &mut Buffer::new())
+                .err()
+                .map(|error| error.kind());
+            assert_eq!(found, expected, "{text:?} {length}");
+        };
+        check(b"", 0, None);
+        check(b"abc", 3, None);
+        check(b"abc", 4, Some(io::ErrorKind::UnexpectedEof));
+        check(b"abc", 2, Some(io::ErrorKind::FileTooLarge));
+    }
+}
