@@ -5,6 +5,7 @@
 )]
 
 mod assets;
+mod connection;
 mod http;
 mod manifest;
 mod sys;
@@ -15,6 +16,9 @@ mod sys;
 pub mod internal {
     pub mod assets {
         pub use crate::assets::*;
+    }
+    pub mod connection {
+        pub use crate::connection::*;
     }
     pub mod http {
         pub use crate::http::*;

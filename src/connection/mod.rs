@@ -1,0 +1,469 @@
+//! One client connection as a pure state machine: received bytes and the time go in, answers
+//! come out. Does no I/O, reads no clock, knows no socket.
+//!
+//! The owner of the socket reports what happened (`on_…`) and asks [`Connection::want`] what to
+//! do next.
+
+mod answer;
+mod buffers;
+mod choose;
+mod outgoing;
+mod receive;
+mod requests;
+mod text;
+
+use std::time::Duration;
+
+use answer::Answer;
+pub use buffers::{BufferPool, SEND_BUFFER_BYTES};
+pub use outgoing::{BodyPart, Held, Loan, Published, Source};
+use outgoing::{Next, Outgoing};
+use receive::ReceiveBuffer;
+use requests::is_head;
+use text::Persistence;
+
+use crate::http::body::BodyReader;
+pub use crate::http::date::format as http_date;
+pub use crate::http::head::DATE_BYTES;
+use crate::http::status::Status;
+
+/// One client, from its first byte to its last.
+#[derive(Debug)]
+pub struct Connection {
+    state: State,
+    /// Received and not yet answered.
+    received: ReceiveBuffer,
+    /// Answered and not yet sent.
+    outgoing: Outgoing,
+    deadline: Tick,
+    /// Bytes sent since the write deadline was last put off.
+    sent_bytes: u32,
+    /// The client will send nothing more.
+    half_closed: bool,
+}
+
+/// What a connection is doing. Data that exists in one state only lives there.
+#[derive(Debug)]
+enum State {
+    /// Nothing of the next request has arrived.
+    Idle,
+    /// A part of a head has arrived.
+    Head,
+    /// A body is read and dropped.
+    Body(Box<PendingRequest>),
+    /// Answers are being sent.
+    Responding(Then),
+    /// The last answer is sent, and the sending side has to be shut down.
+    Finishing,
+    /// What the client still sends is dropped, so that it gets to read the last answer
+    /// (RFC 9112 §9.6).
+    Lingering { bytes_left: u32 },
+    /// Over.
+    Closed { aborted: bool },
+}
+
+/// What follows when all answers are sent.
+#[derive(Debug)]
+enum Then {
+    /// The next request.
+    Continue,
+    /// The body of a request that waited for 100.
+    ReadBody(Box<PendingRequest>),
+    /// Nothing: the client wanted it so.
+    Close,
+    /// Nothing, but the client may still be sending.
+    Finish,
+}
+
+/// A request whose body is being read; it is answered after that.
+#[derive(Debug)]
+struct PendingRequest {
+    head: Box<[u8]>,
+    body: BodyReader,
+}
+
+/// What the owner of the socket should do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Nothing but wait for bytes.
+    Receive,
+    /// Open the file of [`Connection::file_part`], then report [`Connection::on_opened`] or
+    /// [`Connection::on_open_failed`].
+    Open,
+    /// Send what [`Connection::lend`] gives, then report [`Connection::on_sent`].
+    Send,
+    /// Send from the opened file, then report [`Connection::on_file_sent`].
+    SendFile,
+    /// Shut down the sending side, then report [`Connection::on_finished`].
+    Finish,
+    /// Close.
+    Close,
+    /// Close and let the kernel forget what is not yet delivered.
+    Abort,
+}
+
+/// Why a file that is in the snapshot cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// It is not there any more, or may not be read.
+    Missing,
+    /// There is another file in its place.
+    Changed,
+    /// The system is short of something, which passes.
+    Unavailable,
+}
+
+/// Seconds on the worker's own clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tick(pub u32);
+
+/// What connections are held to. Waits are counted in whole seconds, rounded up.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Longest request head in bytes.
+    pub head_bytes_max: usize,
+    /// Longest request target in bytes.
+    pub target_bytes_max: usize,
+    /// Longest request body that is read and dropped, in bytes.
+    pub body_bytes_max: u64,
+    /// For a whole head, counted from its first byte or from the start of the connection.
+    pub head_timeout: Duration,
+    /// For a whole body.
+    pub body_timeout: Duration,
+    /// Between requests.
+    pub idle_timeout: Duration,
+    /// For each [`WRITE_PROGRESS_BYTES`] of answers, or what is left of them.
+    pub write_timeout: Duration,
+    /// Whether CORS preflights are answered.
+    pub cors: bool,
+}
+
+/// What an event may use besides the connection itself.
+pub struct Context<'a> {
+    /// What new requests are answered from.
+    pub held: &'a Held,
+    /// What the worker holds its connections to.
+    pub settings: &'a Settings,
+    /// The worker's clock.
+    pub now: Tick,
+    /// The wall clock, in seconds since 1970.
+    pub unix_seconds: u64,
+    /// The wall clock as the value of `Date`.
+    pub date: &'a [u8; DATE_BYTES],
+    /// Whether connections are to end as soon as their requests are answered.
+    pub draining: bool,
+    /// Buffers for what is sent and kept.
+    pub pool: &'a mut BufferPool,
+    /// Room for a decoded path.
+    pub path_scratch: &'a mut Vec<u8>,
+}
+
+impl Connection {
+    /// A connection on which nothing has happened yet.
+    pub fn new(context: &Context<'_>) -> Self {
+        let first_request = context.after(context.settings.head_timeout);
+        Self {
+            state: State::Idle,
+            received: ReceiveBuffer::default(),
+            outgoing: Outgoing::default(),
+            deadline: if context.draining {
+                context.after(DRAIN_GRACE)
+            } else {
+                first_request
+            },
+            sent_bytes: 0,
+            half_closed: false,
+        }
+    }
+
+    /// What to do next; asking changes nothing.
+    pub fn want(&self) -> Want {
+        match &self.state {
+            State::Idle | State::Head | State::Body(_) | State::Lingering { .. } => Want::Receive,
+            State::Responding(_) => match self.outgoing.next() {
+                Next::OpenFile => Want::Open,
+                Next::Bytes => Want::Send,
+                Next::File => Want::SendFile,
+                // Never so, and not worth a worker if it were.
+                Next::Nothing => Want::Abort,
+            },
+            State::Finishing => Want::Finish,
+            State::Closed { aborted: false } => Want::Close,
+            State::Closed { aborted: true } => Want::Abort,
+        }
+    }
+
+    /// Whether bytes may be received now. False for a client that sends requests without
+    /// reading the answers; and after it has said that nothing more comes.
+    pub fn may_receive(&self) -> bool {
+        let is_full = self.received.len() >= RECEIVED_BYTES_MAX;
+        !self.half_closed && !is_full && !matches!(self.state, State::Closed { .. })
+    }
+
+    /// When [`Self::on_deadline`] is due.
+    pub const fn deadline(&self) -> Tick {
+        self.deadline
+    }
+
+    /// Whether nothing of a request is here, so that nobody misses a close.
+    pub const fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    /// Whether the client has shut down its sending side.
+    pub const fn is_half_closed(&self) -> bool {
+        self.half_closed
+    }
+
+    /// Whether nothing is left to do but close.
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state, State::Closed { .. })
+    }
+
+    /// `bytes` were received.
+    pub fn on_received(&mut self, bytes: &[u8], context: &mut Context<'_>) {
+        match &mut self.state {
+            State::Closed { .. } => {}
+            State::Finishing => {}
+            State::Lingering { bytes_left } => {
+                match u32::try_from(bytes.len())
+                    .ok()
+                    .and_then(|count| bytes_left.checked_sub(count))
+                {
+                    Some(left) => *bytes_left = left,
+                    None => self.close(),
+                }
+            }
+            State::Responding(Then::Close | Then::Finish) => {
+                // Nothing more is answered, but the client must be let finish.
+                self.state = State::Responding(Then::Finish);
+            }
+            State::Responding(_) => self.received.push(bytes, context.pool),
+            State::Idle | State::Head | State::Body(_) if self.received.is_empty() => {
+                let (answered, scanned) = self.process(bytes, 0, context);
+                if answered < bytes.len() {
+                    self.received.push(&bytes[answered..], context.pool);
+                    self.received.set_scanned(scanned);
+                }
+            }
+            State::Idle | State::Head | State::Body(_) => {
+                self.received.push(bytes, context.pool);
+                self.process_received(context);
+            }
+        }
+    }
+
+    /// The client has shut down its sending side; it may still read.
+    pub fn on_end(&mut self) {
+        self.half_closed = true;
+        match self.state {
+            State::Responding(_) | State::Finishing | State::Closed { .. } => {}
+            _ => self.close(),
+        }
+    }
+
+    /// The socket failed.
+    pub fn on_error(&mut self) {
+        self.state = State::Closed { aborted: true };
+    }
+
+    /// Takes the bytes that have to be sent next; for [`Want::Send`].
+    pub fn lend(&mut self) -> Loan {
+        self.outgoing.lend()
+    }
+
+    /// `count` bytes of a loan were sent; its buffer comes back.
+    pub fn on_sent(&mut self, buffer: Vec<u8>, count: usize, context: &mut Context<'_>) {
+        self.outgoing.on_sent(buffer, count);
+        self.on_progress(count, context);
+    }
+
+    /// A loan was not sent, its buffer comes back, and the connection is of no more use.
+    pub fn on_send_failed(&mut self, buffer: Vec<u8>) {
+        self.outgoing.on_sent(buffer, 0);
+        self.on_error();
+    }
+
+    /// What has to be sent from a file; for [`Want::Open`] and [`Want::SendFile`].
+    pub fn file_part(&self) -> Option<&BodyPart> {
+        self.outgoing.tail()
+    }
+
+    /// The file is open.
+    pub fn on_opened(&mut self) {
+        self.outgoing.set_opened();
+    }
+
+    /// The file cannot be sent; the answer says so instead.
+    pub fn on_open_failed(&mut self, error: OpenError, context: &mut Context<'_>) {
+        let persistence = self.outgoing.retract_tail();
+        let status = match error {
+            OpenError::Missing => Status::NotFound,
+            OpenError::Changed | OpenError::Unavailable => Status::ServiceUnavailable,
+        };
+        self.answer(persistence, false, context).refusal(status);
+    }
+
+    /// `count` bytes were sent from the file.
+    pub fn on_file_sent(&mut self, count: usize, context: &mut Context<'_>) {
+        self.outgoing.on_file_sent(count);
+        self.on_progress(count, context);
+    }
+
+    /// The file no longer holds what was announced: the client must see that its answer is not
+    /// complete.
+    pub fn on_file_changed(&mut self) {
+        self.state = State::Closed { aborted: true };
+    }
+
+    /// The sending side is shut down.
+    pub fn on_finished(&mut self, context: &Context<'_>) {
+        if self.half_closed {
+            return self.close();
+        }
+        self.state = State::Lingering {
+            bytes_left: LINGER_BYTES_MAX,
+        };
+        self.deadline = context.after(LINGER_TIMEOUT);
+    }
+
+    /// The deadline has passed.
+    pub fn on_deadline(&mut self, context: &mut Context<'_>) {
+        match self.state {
+            State::Head | State::Body(_) => {
+                let head_only = match &self.state {
+                    State::Body(pending) => is_head(&pending.head),
+                    _ => is_head(self.received.bytes()),
+                };
+                // RFC 9110 §15.5.9: the client may repeat the request.
+                self.refuse(Status::RequestTimeout, head_only, context);
+                self.state = State::Responding(Then::Finish);
+                self.deadline = context.after(context.settings.write_timeout);
+            }
+            State::Responding(_) => self.state = State::Closed { aborted: true },
+            State::Closed { .. } => {}
+            _ => self.close(),
+        }
+    }
+
+    /// The server is shutting down. A request that is on its way is still answered.
+    pub fn on_drain(&mut self, context: &Context<'_>) {
+        if self.is_idle() {
+            self.deadline = self.deadline.min(context.now);
+        }
+    }
+
+    /// Gives the memory back that a connection needs only while something is under way.
+    pub fn release(&mut self, pool: &mut BufferPool) {
+        self.outgoing.clear(pool);
+        self.received.clear(pool);
+    }
+
+    fn close(&mut self) {
+        self.state = State::Closed { aborted: false };
+    }
+
+    /// Some of the answers were sent.
+    fn on_progress(&mut self, count: usize, context: &mut Context<'_>) {
+        if !matches!(self.state, State::Responding(_)) {
+            return;
+        }
+        if self.outgoing.next() == Next::Nothing {
+            return self.on_all_sent(context);
+        }
+        self.sent_bytes = self
+            .sent_bytes
+            .saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        if self.sent_bytes >= WRITE_PROGRESS_BYTES {
+            self.sent_bytes = 0;
+            self.deadline = context.after(context.settings.write_timeout);
+        }
+    }
+
+    fn on_all_sent(&mut self, context: &mut Context<'_>) {
+        self.outgoing.clear(context.pool);
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Responding(Then::Continue) => {
+                self.deadline = context.after(context.settings.idle_timeout);
+                if context.draining {
+                    self.deadline = context.now;
+                }
+            }
+            State::Responding(Then::ReadBody(pending)) => {
+                self.state = State::Body(pending);
+                self.deadline = context.after(context.settings.body_timeout);
+            }
+            State::Responding(Then::Close) => return self.close(),
+            _ => {
+                self.received.clear(context.pool);
+                self.state = State::Finishing;
+                return;
+            }
+        }
+        if !self.received.is_empty() {
+            self.process_received(context);
+        }
+        if self.half_closed && !matches!(self.state, State::Responding(_)) {
+            self.close();
+        }
+    }
+
+    fn answer<'a>(
+        &'a mut self,
+        persistence: Persistence,
+        head_only: bool,
+        context: &'a mut Context<'_>,
+    ) -> Answer<'a> {
+        Answer {
+            outgoing: &mut self.outgoing,
+            pool: context.pool,
+            date: context.date,
+            held: context.held,
+            persistence,
+            head_only,
+        }
+    }
+}
+
+impl Context<'_> {
+    /// The first tick at which at least `wait` has passed: `now` may be a tick old.
+    fn after(&self, wait: Duration) -> Tick {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0) + 1;
+        Tick(
+            self.now
+                .0
+                .saturating_add(u32::try_from(seconds).unwrap_or(u32::MAX)),
+        )
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            head_bytes_max: 16 * 1024,
+            target_bytes_max: 8 * 1024,
+            body_bytes_max: 64 * 1024,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(60),
+            cors: true,
+        }
+    }
+}
+
+/// Unanswered bytes beyond which a client is not read from. What has been received by the time
+/// that reading stops is kept as well: a turn's worth of receive buffers at most.
+const RECEIVED_BYTES_MAX: usize = 32 * 1024;
+
+/// How much must get through within each write timeout.
+pub const WRITE_PROGRESS_BYTES: u32 = 64 * 1024;
+
+/// What a client that was accepted while draining has for a request that is on its way.
+const DRAIN_GRACE: Duration = Duration::from_secs(1);
+
+/// What is dropped from a client that sends on after its last answer.
+const LINGER_BYTES_MAX: u32 = 1024 * 1024;
+
+/// How long a client may take to read its last answer and close.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
