@@ -8,6 +8,7 @@ mod assets;
 mod connection;
 mod http;
 mod manifest;
+mod reactor;
 mod sys;
 
 /// The parts, for this package's own benches and simulation. Not for anybody else: nothing here
@@ -25,6 +26,9 @@ pub mod internal {
     }
     pub mod manifest {
         pub use crate::manifest::*;
+    }
+    pub mod reactor {
+        pub use crate::reactor::*;
     }
     pub mod sys {
         pub use crate::sys::*;
