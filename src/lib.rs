@@ -5,6 +5,7 @@
 )]
 
 mod assets;
+mod config;
 mod connection;
 mod http;
 mod manifest;

@@ -1,0 +1,114 @@
+//! What the operator wrote ([`ServeArguments`]) → one checked, immutable [`Config`].
+//! Knows settings and their text; opens no file, socket or directory.
+
+mod bind;
+mod check;
+mod duration;
+mod header_rule;
+mod media_override;
+mod prefix;
+mod raw;
+mod size;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use bind::{Bind, BindError};
+pub use check::ConfigError;
+pub use header_rule::{HeaderRule, HeaderRuleError};
+pub use prefix::{Source, SourceError};
+pub use raw::{EngineChoice, Environment, MaxAge, ServeArguments};
+
+/// Everything a server is started with: complete, and free of contradictions.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen; never empty.
+    pub binds: Vec<Bind>,
+    /// What to serve, first match first; never empty.
+    pub sources: Vec<Source>,
+    /// Which reactor moves the bytes.
+    pub engine: EngineChoice,
+    /// Number of workers; none: as many as the process has CPUs.
+    pub worker_count: Option<NonZeroUsize>,
+    /// Whether each worker stays on a CPU of its own.
+    pub pin: bool,
+    /// Bytes of bodies held in memory; none: a quarter of what the machine allows, at most 1 GiB.
+    pub memory_budget_bytes: Option<u64>,
+    /// What responses look like.
+    pub responses: Responses,
+    /// What a client may ask for, and how long it may take.
+    pub limits: Limits,
+    /// How long a drain waits for responses under way.
+    pub drain_timeout: Duration,
+}
+
+/// What responses look like; applied when assets are loaded.
+#[derive(Debug, Clone)]
+pub struct Responses {
+    /// Freshness of files whose names are not hashed, in seconds; none: no `Cache-Control`.
+    pub max_age_seconds: Option<u32>,
+    /// Whether every origin may read the files (`Access-Control-Allow-Origin: *`).
+    pub cors: bool,
+    /// The charset named in the type of text files.
+    pub charset: String,
+    /// Media types by `.ext` or whole file name, in lower case; the last one wins.
+    pub mime: Vec<(String, String)>,
+    /// Further header fields, in the operator's order.
+    pub header_rules: Vec<HeaderRule>,
+    /// The file that answers for its directory; none: directories are not found.
+    pub index_file: Option<String>,
+    /// Searched in the URL path: a match says that the content under this name never changes.
+    pub immutable: Option<regex::bytes::Regex>,
+    /// What answers requests that name nothing; none: a small built-in 404.
+    pub not_found: Option<NotFoundFile>,
+}
+
+/// A served file that answers requests that name nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotFoundFile {
+    /// Answers with 404; the value is its URL path.
+    Page(String),
+    /// Answers with 200, as a single-page application needs; the value is its URL path.
+    Spa(String),
+}
+
+/// What a client may ask for, and how long it may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest request head; a longer one is answered with 431.
+    pub head_bytes_max: usize,
+    /// The longest request target; a longer one is answered with 414.
+    pub target_bytes_max: usize,
+    /// The longest request body, which is read and dropped; a longer one is answered with 413.
+    pub body_bytes_max: u64,
+    /// Connections per worker; at the limit it stops accepting.
+    pub connection_count_max: u32,
+    /// From the first byte of a request head to its last.
+    pub head_timeout: Duration,
+    /// From the end of a request head to the end of its body.
+    pub body_timeout: Duration,
+    /// Between two requests of a connection.
+    pub idle_timeout: Duration,
+    /// For each 64 KiB of a response, or what is left of it.
+    pub write_timeout: Duration,
+}
+
+impl Config {
+    /// Checks what the operator wrote and fills in the defaults.
+    pub fn check(arguments: ServeArguments) -> Result<Self, ConfigError> {
+        check::check(arguments)
+    }
+
+    /// Serves `directory` at `/` on the default address, with every default.
+    pub fn for_directory(directory: impl Into<PathBuf>) -> Self {
+        Self::check(ServeArguments {
+            root: Some(directory.into()),
+            ..ServeArguments::default()
+        })
+        .expect("invariant: the defaults contradict neither each other nor a root")
+    }
+}
+
+/// The most connections that one worker can hold.
+pub const CONNECTION_COUNT_MAX: u32 = 16_384;
