@@ -1,4 +1,68 @@
 //! Static files for Linux, cached like WhiteNoise and served from io_uring.
+//!
+//! One pinned worker for each CPU runs a plain loop over the completions of its own ring. All of
+//! them answer from the same immutable snapshot of the files, in which everything about an answer
+//! was decided when it was loaded: a request only chooses.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = whitering::Config::for_directory("public");
+//! let server = whitering::Server::start(config)?;
+//! println!("listening on {}", server.summary().addresses[0]);
+//! server.run(); // until TERM, INT or QUIT
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Map
+//!
+//! ```text
+//! cli          one file per command; prints and exits, and uses this crate's public API only
+//! server       puts the parts together: workers, listeners, reload, shutdown
+//! config       what the operator wrote → one checked, immutable Config
+//! reactor      moves bytes between sockets, files and connections; knows no HTTP
+//!   uring        the engine: one loop over completions, every operation counted
+//!   epoll        the alternative and the baseline: same connections, same answers
+//! connection   one client as a pure state machine: bytes and time in, answers out
+//! http         HTTP/1.1 text ↔ types: request, body, path, conditional, range, negotiate, head
+//! assets       what can be served: asset, snapshot (never changes), live (swapped whole), load
+//! manifest     logical name ↔ published name
+//! sys          the only unsafe code: one file per kernel interface
+//! ```
+//!
+//! Who may import whom; `tests/tidy.rs` holds the same table, and no arrow points up:
+//!
+//! ```text
+//! cli         → the public API
+//! server      → config reactor assets sys
+//! reactor     → connection sys
+//! connection  → http assets
+//! assets      → http manifest sys
+//! http, manifest, config, sys → nothing of ours
+//! ```
+//!
+//! # Invariants
+//!
+//! 1. `http` and `connection` do no I/O, read no clock and take no lock. Same input, same output.
+//! 2. What can be computed when assets are loaded is computed then. A request chooses.
+//! 3. A snapshot never changes. A response finishes on the snapshot it began with.
+//! 4. An operation in flight owns every buffer and descriptor the kernel may still touch.
+//! 5. Both engines run the same `connection`; a difference that a client can see is a bug.
+//! 6. Workers share no mutable state: only immutable values swapped whole, and queues.
+//! 7. Everything has a limit: connections, head bytes, pipelined requests, each wait. Reaching
+//!    one is a tested answer.
+//! 8. Kernel features are probed once, at start. Code asks `Features`, never a kernel version.
+//! 9. Only `cli` prints or exits. Only `sys` is unsafe.
+//!
+//! Deliberately absent: path arithmetic on request input (a URL that is not a key of the snapshot
+//! is not an asset), formatting and allocation on the way of a request, futures, and locks.
+//!
+//! # Words
+//!
+//! *Asset*: a published file at run time. *Variant*: one encoding of it. *Snapshot*: all assets at
+//! one moment. *Manifest*: the file that maps names. *Head*: status line and fields, ready to send.
+//! *Transfer*: a response under way. *Operation*: work the kernel has not finished. *Slot*: the
+//! place of one connection. *Worker*: one pinned thread.
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")
@@ -10,7 +74,17 @@ mod connection;
 mod http;
 mod manifest;
 mod reactor;
+mod server;
 mod sys;
+
+pub use config::{
+    Bind, BindError, CONNECTION_COUNT_MAX, Config, ConfigError, EngineChoice, Environment,
+    HeaderRule, HeaderRuleError, Limits, MaxAge, NotFoundFile, Responses, ServeArguments, Source,
+    SourceError,
+};
+pub use server::{Ended, Engine, Probe, Server, StartError, Summary, probe};
+pub use sys::kernel::Kernel;
+pub use sys::limits::{ResourceLimit, SystemLimits};
 
 /// The parts, for this package's own benches and simulation. Not for anybody else: nothing here
 /// keeps a promise from one version to the next.

@@ -1,0 +1,319 @@
+//! The control thread: signals, reloads, and the end of workers.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, unbounded};
+
+use super::Server;
+use super::worker::WorkerEnd;
+use crate::assets::{self, LoadError, Loaded, Snapshot, Warning};
+use crate::reactor::{Message, Notice};
+use crate::sys::signal::{self, Signal};
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything that was asked for was answered.
+    Drained,
+    /// Some answers were cut off, at the deadline or by a second signal.
+    DrainDeadlinePassed,
+    /// A worker failed.
+    Failed,
+}
+
+/// What happens while a server runs.
+struct Control<'a> {
+    server: &'a mut Server,
+    reloads: Reloads,
+    /// When files that were being written are looked at again.
+    retry: Receiver<Instant>,
+    retry_delay: Duration,
+    /// Snapshots that workers may still answer from. Freeing one takes time, which workers do
+    /// not have.
+    retired: Vec<Arc<Snapshot>>,
+    /// When the retired are looked through.
+    sweep: Receiver<Instant>,
+    /// When the last answer has to be out.
+    deadline: Receiver<Instant>,
+    draining: bool,
+    stopped: bool,
+    failed: bool,
+    cut_count: usize,
+    worker_count: usize,
+}
+
+/// Loads in a thread of their own, one at a time.
+struct Reloads {
+    results: Receiver<Result<Loaded, LoadError>>,
+    sender: Sender<Result<Loaded, LoadError>>,
+    running: bool,
+    /// Asked for while one was running.
+    again: bool,
+    last: Option<Instant>,
+    /// How long the last one took.
+    cost: Duration,
+}
+
+impl Server {
+    /// Serves until a signal ends it: TERM, INT or QUIT drain, a second one stops; HUP reloads.
+    pub fn run(mut self) -> Ended {
+        let worker_count = self.workers.len();
+        let retry = if self.unsettled {
+            after(RETRY_DELAY_MIN)
+        } else {
+            never()
+        };
+        let ended = Control {
+            server: &mut self,
+            reloads: Reloads::new(),
+            retry,
+            retry_delay: RETRY_DELAY_MIN,
+            retired: Vec::new(),
+            sweep: never(),
+            deadline: never(),
+            draining: false,
+            stopped: false,
+            failed: false,
+            cut_count: 0,
+            worker_count,
+        }
+        .run();
+        for worker in &mut self.workers {
+            worker.join();
+        }
+        ended
+    }
+}
+
+impl Control<'_> {
+    fn run(mut self) -> Ended {
+        let mut signals = wait_for_signals();
+        let (mut notices, ends) = (self.server.notices.clone(), self.server.ends.clone());
+        while self.worker_count > 0 {
+            let (results, retry) = (self.reloads.results.clone(), self.retry.clone());
+            let (deadline, sweep) = (self.deadline.clone(), self.sweep.clone());
+            select! {
+                recv(signals) -> signal => match signal {
+                    Ok(Signal::End) => self.end(),
+                    Ok(Signal::Reload) => self.reload(),
+                    // There is no log of our own to reopen.
+                    Ok(Signal::Reopen) => {}
+                    Err(_) => signals = never(),
+                },
+                recv(notices) -> notice => match notice {
+                    Ok(Notice::Stale) => self.reload_if_due(),
+                    // Every worker has ended, or is about to say so.
+                    Err(_) => notices = never(),
+                },
+                recv(results) -> result => {
+                    if let Ok(result) = result {
+                        self.on_loaded(result);
+                    }
+                }
+                recv(ends) -> end => {
+                    if let Ok(end) = end {
+                        self.on_worker_end(end);
+                    }
+                }
+                recv(retry) -> _ => {
+                    self.retry = never();
+                    self.reload();
+                }
+                recv(sweep) -> _ => self.free_retired(),
+                recv(deadline) -> _ => self.stop(),
+            }
+        }
+        match (self.failed, self.stopped && self.cut_count > 0) {
+            (true, _) => Ended::Failed,
+            (false, true) => Ended::DrainDeadlinePassed,
+            (false, false) => Ended::Drained,
+        }
+    }
+
+    fn end(&mut self) {
+        if self.draining {
+            return self.stop();
+        }
+        self.draining = true;
+        self.deadline = after(self.server.config.drain_timeout);
+        tracing::info!("draining: no new connections, open ones end with their responses");
+        self.tell(&Message::Drain);
+    }
+
+    fn stop(&mut self) {
+        self.deadline = never();
+        self.stopped = true;
+        tracing::info!("stopping now");
+        self.tell(&Message::Stop);
+    }
+
+    fn tell(&self, message: &Message) {
+        for worker in &self.server.workers {
+            worker.tell(message.clone());
+        }
+    }
+
+    fn reload(&mut self) {
+        if self.draining {
+            return;
+        }
+        self.reloads.start(&self.server.asset_options);
+    }
+
+    /// A worker has found a file that is not what was loaded; others will find it as well.
+    fn reload_if_due(&mut self) {
+        let last = self.reloads.last;
+        let pause = STALE_RELOAD_INTERVAL.max(self.reloads.cost * STALE_RELOAD_COST_SHARE);
+        if !self.draining && last.is_none_or(|last| last.elapsed() > pause) {
+            tracing::info!("files have changed since they were loaded");
+            self.reload();
+        }
+    }
+
+    fn on_loaded(&mut self, result: Result<Loaded, LoadError>) {
+        match result {
+            Ok(loaded) => {
+                log_warnings(&loaded.warnings);
+                self.retry_if_passing(&loaded.warnings);
+                let totals = loaded.snapshot.totals;
+                let snapshot = Arc::new(loaded.snapshot);
+                self.retired.push(self.server.live.current());
+                self.sweep = after(SWEEP_INTERVAL);
+                self.server.live.publish(Arc::clone(&snapshot));
+                self.tell(&Message::Publish(snapshot));
+                tracing::info!(
+                    files = totals.assets,
+                    memory_bytes = totals.memory_bytes,
+                    "reloaded"
+                );
+            }
+            Err(error) => {
+                tracing::error!("reload failed, the files loaded before are served on: {error}");
+            }
+        }
+        self.reloads.running = false;
+        self.reloads.cost = self
+            .reloads
+            .last
+            .map_or(Duration::ZERO, |last| last.elapsed());
+        if std::mem::take(&mut self.reloads.again) {
+            self.reload();
+        }
+    }
+
+    /// Files that were being written are loaded a little later, less and less often.
+    fn retry_if_passing(&mut self, warnings: &[Warning]) {
+        if warnings.iter().any(Warning::is_passing) {
+            self.retry = after(self.retry_delay);
+            self.retry_delay = (self.retry_delay * 2).min(RETRY_DELAY_MAX);
+        } else {
+            self.retry_delay = RETRY_DELAY_MIN;
+        }
+    }
+
+    /// Frees the snapshots that no worker has any more.
+    fn free_retired(&mut self) {
+        self.retired
+            .retain(|snapshot| Arc::strong_count(snapshot) > 1);
+        self.sweep = if self.retired.is_empty() {
+            never()
+        } else {
+            after(SWEEP_INTERVAL)
+        };
+    }
+
+    fn on_worker_end(&mut self, end: WorkerEnd) {
+        self.worker_count -= 1;
+        match end.result {
+            Ok(ended) => {
+                self.cut_count += ended.cut_count;
+                if ended.panic_count > 0 {
+                    tracing::error!(worker = end.index, panics = ended.panic_count, "ended");
+                }
+            }
+            Err(error) => {
+                self.failed = true;
+                tracing::error!(worker = end.index, "failed, the others serve on: {error}");
+            }
+        }
+    }
+}
+
+impl Reloads {
+    fn new() -> Self {
+        let (sender, results) = bounded(1);
+        Self {
+            results,
+            sender,
+            running: false,
+            again: false,
+            last: None,
+            cost: Duration::ZERO,
+        }
+    }
+
+    fn start(&mut self, options: &assets::Options) {
+        if self.running {
+            self.again = true;
+            return;
+        }
+        let (options, sender) = (options.clone(), self.sender.clone());
+        let load = move || {
+            // The receiver is gone only when the server is.
+            let _ = sender.send(assets::load(&options));
+        };
+        match thread::Builder::new().name("reload".to_owned()).spawn(load) {
+            Ok(_) => {
+                self.running = true;
+                self.last = Some(Instant::now());
+            }
+            Err(error) => tracing::error!("reload failed, no thread for it: {error}"),
+        }
+    }
+}
+
+/// Signals as a queue. The thread ends with the process: nothing can wake it but a signal.
+fn wait_for_signals() -> Receiver<Signal> {
+    let (sender, signals) = unbounded();
+    let wait = move || {
+        while let Ok(signal) = signal::wait() {
+            if sender.send(signal).is_err() {
+                return;
+            }
+        }
+    };
+    if let Err(error) = thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(wait)
+    {
+        tracing::error!("signals are not listened to, no thread for it: {error}");
+    }
+    signals
+}
+
+/// Says what was left out, but not for ever.
+pub(super) fn log_warnings(warnings: &[Warning]) {
+    for warning in warnings.iter().take(WARNING_COUNT_MAX) {
+        tracing::warn!("{warning}");
+    }
+    if let Some(count) = warnings.len().checked_sub(WARNING_COUNT_MAX + 1) {
+        tracing::warn!("… and {} more files are not served", count + 1);
+    }
+}
+
+/// Warnings of one load that are written out.
+const WARNING_COUNT_MAX: usize = 20;
+
+/// How often it is looked whether a retired snapshot can be freed.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// After how long a file that was being written is looked at again, at first and at most.
+const RETRY_DELAY_MIN: Duration = Duration::from_secs(1);
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(60);
+
+/// A file that changes all the time must not keep the server loading all the time: at most one
+/// part in so many.
+const STALE_RELOAD_COST_SHARE: u32 = 10;
+const STALE_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
