@@ -1,3 +1,9 @@
 //! Runs one command and turns its result into an exit code.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run().into()
+}
