@@ -1,0 +1,24 @@
+//! The real binary over loopback: what a client, a signal or an operator meets, once per engine.
+#![allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")]
+#![allow(clippy::print_stderr, reason = "a test that cannot run here says so")]
+
+#[macro_use]
+mod support;
+
+mod bodies;
+mod changing_files;
+mod cli;
+mod closing;
+mod conditional;
+mod drain;
+mod fallback;
+mod index_files;
+mod limits;
+mod negotiation;
+mod pipelining;
+mod ranges;
+mod reload;
+mod requests;
+mod serving;
+mod slow_clients;
+mod sources;
