@@ -9,7 +9,8 @@
 //! let config = whitering::Config::for_directory("public");
 //! let server = whitering::Server::start(config)?;
 //! println!("listening on {}", server.summary().addresses[0]);
-//! server.run(); // until TERM, INT or QUIT
+//! let ended = server.run(); // until TERM, INT or QUIT
+//! println!("{ended:?}");
 //! # Ok(())
 //! # }
 //! ```
@@ -26,7 +27,7 @@
 //! connection   one client as a pure state machine: bytes and time in, answers out
 //! http         HTTP/1.1 text ↔ types: request, body, path, conditional, range, negotiate, head
 //! assets       what can be served: asset, snapshot (never changes), live (swapped whole), load
-//! manifest     logical name ↔ published name
+//! manifest     logical name → published name
 //! sys          the only unsafe code: one file per kernel interface
 //! ```
 //!
@@ -55,14 +56,16 @@
 //! 9. Only `cli` prints or exits. Only `sys` is unsafe.
 //!
 //! Deliberately absent: path arithmetic on request input (a URL that is not a key of the snapshot
-//! is not an asset), formatting and allocation on the way of a request, futures, and locks.
+//! is not an asset), futures, locks, and on the way of a request that is answered from memory in
+//! one piece, formatting and allocation.
 //!
 //! # Words
 //!
 //! *Asset*: a published file at run time. *Variant*: one encoding of it. *Snapshot*: all assets at
 //! one moment. *Manifest*: the file that maps names. *Head*: status line and fields, ready to send.
 //! *Transfer*: a response under way. *Operation*: work the kernel has not finished. *Slot*: the
-//! place of one connection. *Worker*: one pinned thread.
+//! place of one connection. *Worker*: one thread with an
+//! engine of its own, pinned to its CPU by default.
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")

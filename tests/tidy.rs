@@ -6,26 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which top-level modules of the library each one may name. An edge that is not listed fails.
-const IMPORTS: [(&str, &[&str]); 12] = [
-    (
-        "server",
-        &[
-            "config",
-            "reactor",
-            "fallback",
-            "tls",
-            "assets",
-            "telemetry",
-            "sys",
-        ],
-    ),
-    ("reactor", &["connection", "tls", "telemetry", "sys"]),
+const IMPORTS: [(&str, &[&str]); 8] = [
+    ("server", &["config", "reactor", "assets", "sys"]),
+    ("reactor", &["connection", "sys"]),
     ("connection", &["http", "assets"]),
     ("assets", &["http", "manifest", "sys"]),
-    ("staticfiles", &["http", "manifest"]),
-    ("fallback", &["http", "telemetry"]),
-    ("telemetry", &["http"]),
-    ("tls", &["sys"]),
     ("http", &[]),
     ("manifest", &[]),
     ("config", &[]),

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing::Level;
 
-/// Static files for Linux: perfect caching, served from io_uring.
+/// Static files for Linux, cached like WhiteNoise and served from io_uring.
 #[derive(Debug, Parser)]
 #[command(name = "whitering", version, arg_required_else_help = true)]
 #[command(disable_help_subcommand = true, max_term_width = 100)]
@@ -58,7 +58,7 @@ pub(crate) enum Exit {
     Failure = 1,
     /// It was asked for something that makes no sense.
     Usage = 2,
-    /// It stopped at the drain deadline with responses under way.
+    /// It stopped with responses under way: at the drain deadline, or by a second signal.
     DrainDeadline = 3,
     /// Its surroundings configure it wrongly (`EX_CONFIG` of sysexits(3)).
     Configuration = 78,
@@ -146,6 +146,12 @@ mod tests {
         check(&["whitering", "serve", "site", "--log", "debug"], true);
         check(
             &["whitering", "--log", "error", "doctor", "--format", "json"],
+            true,
+        );
+        // As the documentation has it: a value that begins like an option.
+        let immutable = r"-[0-9a-zA-Z_-]{8}\.(js|css)$";
+        check(
+            &["whitering", "serve", "dist", "--immutable", immutable],
             true,
         );
         check(&["whitering"], false);

@@ -93,8 +93,8 @@ Exit codes:
   0   drained after TERM, INT or QUIT
   1   could not start, or failed
   2   wrong usage
-  3   stopped at the drain deadline with responses under way
-  78  the environment configures it wrongly
+  3   stopped with responses under way: drain deadline, or a second signal
+  78  PORT, WHITERING_CORS or WHITERING_INDEX_FILE cannot be understood
 
 Examples:
   whitering serve public

@@ -1,5 +1,5 @@
 //! Header fields added by the operator: `GLOB: Name: value`. Parses and matches URL paths; whose
-//! value wins over the server's own is decided where heads are rendered.
+//! value wins over the server's own is decided where assets are loaded.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -84,7 +84,7 @@ pub struct ServeArguments {
     /// The regular expression may match anywhere in the path. Names hashed by Django's manifest
     /// are recognised without it.
     #[arg(long, value_name = "REGEX", env = "WHITERING_IMMUTABLE", help_heading = RESPONSES)]
-    #[arg(value_parser = parse_regex)]
+    #[arg(value_parser = parse_regex, allow_hyphen_values = true)]
     pub immutable: Option<regex::bytes::Regex>,
 
     /// Let pages of every origin read the files (the default).

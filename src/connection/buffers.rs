@@ -1,4 +1,4 @@
-//! Send buffers that wait for their next use, so that a request allocates nothing.
+//! Send buffers that wait for their next use, so that sending allocates nothing.
 
 /// A stack of empty buffers; the last one used is the first to be used again, and still cached.
 #[derive(Debug, Default)]

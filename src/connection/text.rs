@@ -54,7 +54,7 @@ pub(super) fn part_end(buffer: &mut Vec<u8>, heads: &Heads) {
     buffer.extend_from_slice(b"--\r\n");
 }
 
-/// The length of the multipart body that [`Outgoing::push_parts`] writes.
+/// The length of the multipart body that [`super::outgoing::Outgoing::push_parts`] writes.
 pub(super) fn parts_bytes(heads: &Heads, ranges: &Ranges, length: u64) -> u64 {
     let mut text = Vec::with_capacity(256);
     let mut bytes = 0;

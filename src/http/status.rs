@@ -1,5 +1,4 @@
-//! The statuses whitering answers with, as constants. Nothing is formatted per request, and no
-//! status exists here that is not sent.
+//! The statuses whitering answers with, as constants: nothing is formatted per request.
 
 /// Declares [`Status`] from one table of names, codes, reason phrases and bodies.
 macro_rules! statuses {
@@ -59,8 +58,6 @@ statuses! {
     NotModified = 304, "Not Modified", plain;
     /// §15.5.1.
     BadRequest = 400, "Bad Request", error;
-    /// §15.5.4.
-    Forbidden = 403, "Forbidden", error;
     /// §15.5.5.
     NotFound = 404, "Not Found", error;
     /// §15.5.6: comes with `Allow`.
@@ -79,8 +76,6 @@ statuses! {
     ExpectationFailed = 417, "Expectation Failed", error;
     /// RFC 6585 §5.
     RequestHeaderFieldsTooLarge = 431, "Request Header Fields Too Large", error;
-    /// §15.6.1.
-    InternalServerError = 500, "Internal Server Error", error;
     /// §15.6.2.
     NotImplemented = 501, "Not Implemented", error;
     /// §15.6.4.
@@ -129,8 +124,8 @@ mod tests {
         assert_eq!(
             codes,
             [
-                100, 200, 204, 206, 302, 304, 400, 403, 404, 405, 408, 412, 413, 414, 416, 417,
-                431, 500, 501, 503, 505
+                100, 200, 204, 206, 302, 304, 400, 404, 405, 408, 412, 413, 414, 416, 417, 431,
+                501, 503, 505
             ]
         );
     }

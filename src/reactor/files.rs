@@ -25,7 +25,7 @@ struct Entry {
     last_use: u64,
 }
 
-/// A file that is what the snapshot says.
+/// The file that was hashed, open; its name may mean another one by now.
 #[derive(Debug, Clone)]
 pub(super) struct OpenFile(Rc<File>);
 

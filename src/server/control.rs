@@ -13,11 +13,12 @@ use crate::reactor::{Message, Notice};
 use crate::sys::signal::{self, Signal};
 
 /// How a server ended.
+#[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// Everything that was asked for was answered.
     Drained,
-    /// Some answers were cut off, at the deadline or by a second signal.
+    /// Some answers were cut off, at the drain deadline or by a second signal.
     DrainDeadlinePassed,
     /// A worker failed.
     Failed,

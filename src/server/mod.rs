@@ -29,7 +29,8 @@ use crate::sys::signal;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let server = whitering::Server::start(whitering::Config::for_directory("public"))?;
 /// println!("listening on {}", server.summary().addresses[0]);
-/// server.run();
+/// let ended = server.run(); // until TERM, INT or QUIT
+/// println!("{ended:?}");
 /// # Ok(())
 /// # }
 /// ```
@@ -153,7 +154,7 @@ impl Server {
     /// USR1 of the calling thread wait for [`Self::run`].
     ///
     /// # Errors
-    /// [`StartError`]: nothing is left behind.
+    /// [`StartError`]: no thread, socket or file is left behind; the signals stay blocked.
     pub fn start(config: Config) -> Result<Self, StartError> {
         signal::block();
         let limits = options::system_limits()?;

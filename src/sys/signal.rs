@@ -11,7 +11,7 @@ pub enum Signal {
     End,
     /// HUP: load again.
     Reload,
-    /// USR1: reopen logs.
+    /// USR1: reopen logs, of which there are none yet.
     Reopen,
 }
 
