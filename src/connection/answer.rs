@@ -181,6 +181,7 @@ pub(super) const fn status_of(error: RequestError) -> Status {
         RequestError::HeadTooLarge => Status::RequestHeaderFieldsTooLarge,
         RequestError::TargetTooLong => Status::UriTooLong,
         RequestError::BodyTooLarge => Status::ContentTooLarge,
+        RequestError::Misdirected => Status::MisdirectedRequest,
         RequestError::Version => Status::HttpVersionNotSupported,
         RequestError::TransferCoding => Status::NotImplemented,
         RequestError::Expectation => Status::ExpectationFailed,

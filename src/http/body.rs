@@ -1,5 +1,6 @@
-//! Request bodies: found to their end and dropped. The strictest reading of RFC 9112 §7.1, so
-//! that no other parser can see the end of a body anywhere else.
+//! Request bodies: found to their end and dropped. Frames are read as strictly as RFC 9112
+//! §7.1 has them, so that no other parser can see the end of a body anywhere else; the text of
+//! chunk extensions, which moves no end, is only kept free of controls.
 
 use super::request::{BodyFraming, RequestError, is_token};
 

@@ -74,6 +74,8 @@ statuses! {
     RangeNotSatisfiable = 416, "Range Not Satisfiable", error;
     /// §15.5.18.
     ExpectationFailed = 417, "Expectation Failed", error;
+    /// §15.5.20.
+    MisdirectedRequest = 421, "Misdirected Request", error;
     /// RFC 6585 §5.
     RequestHeaderFieldsTooLarge = 431, "Request Header Fields Too Large", error;
     /// §15.6.2.
@@ -124,8 +126,8 @@ mod tests {
         assert_eq!(
             codes,
             [
-                100, 200, 204, 206, 302, 304, 400, 404, 405, 408, 412, 413, 414, 416, 417, 431,
-                501, 503, 505
+                100, 200, 204, 206, 302, 304, 400, 404, 405, 408, 412, 413, 414, 416, 417, 421,
+                431, 501, 503, 505
             ]
         );
     }

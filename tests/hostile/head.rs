@@ -202,7 +202,7 @@ const CORPUS: &[&[u8]] = &[
       Access-Control-Request-Method: GET\r\n\r\n",
     b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n",
     b"GET http://user.example:80/path?query HTTP/1.1\r\nHost: other\r\n\r\n",
-    b"GET https://[2001:db8::1]?q HTTP/1.9\r\nHost: 127.0.0.1\r\n\r\n",
+    b"GET http://[2001:db8::1]?q HTTP/1.9\r\nHost: 127.0.0.1\r\n\r\n",
     b"M-SEARCH /\xc3\xa9|{}^ HTTP/1.1\r\nHost: %41\r\nX-Text: \xe4\xf6\r\nEmpty:\r\nBlank: \t \r\n\r\n",
     b"GET /many HTTP/1.1\r\nHost: a\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\nF: 6\r\nG: 7\r\nH: 8\r\n\
       I: 9\r\nJ: 1\r\nK: 2\r\nL: 3\r\nM: 4\r\nN: 5\r\nO: 6\r\nP: 7\r\nQ: 8\r\nR: 9\r\nS: 1\r\nT: 2\r\n\

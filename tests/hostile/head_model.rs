@@ -125,7 +125,7 @@ fn path(method: &[u8], target: &[u8]) -> Option<Option<Path>> {
         return (method == b"OPTIONS").then_some(None);
     }
     let mut target = target;
-    if let Some(parts) = pattern(&ABSOLUTE, r"^(?i:https?)://([^/?]*)(.*)$").captures(target) {
+    if let Some(parts) = pattern(&ABSOLUTE, r"^(?i:http)://([^/?]*)(.*)$").captures(target) {
         if !is_host(&parts[1]) {
             return None;
         }

@@ -120,15 +120,17 @@ pub(super) fn parse_target<'a>(
 
 /// Absolute-form (RFC 9112 §3.2.2): the authority is checked and left out.
 fn parse_absolute<'a>(method: &[u8], target: &'a [u8]) -> Result<Target<'a>, RequestError> {
-    let rest = ["http://", "https://"]
-        .iter()
-        .find_map(|scheme| {
-            let (start, rest) = target.split_at_checked(scheme.len())?;
-            start
-                .eq_ignore_ascii_case(scheme.as_bytes())
-                .then_some(rest)
-        })
-        .ok_or(RequestError::Malformed)?;
+    let behind = |scheme: &str| {
+        let (start, rest) = target.split_at_checked(scheme.len())?;
+        start
+            .eq_ignore_ascii_case(scheme.as_bytes())
+            .then_some(rest)
+    };
+    if behind("https://").is_some() {
+        // RFC 9110 §7.4: not over a connection that is not secured.
+        return Err(RequestError::Misdirected);
+    }
+    let rest = behind("http://").ok_or(RequestError::Malformed)?;
     let end = rest
         .iter()
         .position(|byte| matches!(byte, b'/' | b'?'))

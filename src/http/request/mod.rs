@@ -94,6 +94,9 @@ pub enum RequestError {
     /// The body is longer than what is read and dropped.
     #[error("request body too large")]
     BodyTooLarge,
+    /// An https target, over a connection without TLS.
+    #[error("https target over plain TCP")]
+    Misdirected,
     /// A major version that is not spoken here.
     #[error("unsupported HTTP version")]
     Version,

@@ -46,7 +46,10 @@ fn parses_targets() {
     check(&with("GET /? HTTP/1.1"), Ok("Get / ?  None keep"));
     check(&with("GET http://a HTTP/1.1"), Ok("Get / None keep"));
     check(&with("GET HTTP://a:80/b HTTP/1.1"), Ok("Get /b None keep"));
-    check(&with("GET https://a?b HTTP/1.1"), Ok("Get / ? b None keep"));
+    check(&with("GET http://a?b HTTP/1.1"), Ok("Get / ? b None keep"));
+    let misdirected = Err(RequestError::Misdirected);
+    check(&with("GET https://a/b HTTP/1.1"), misdirected);
+    check(&with("GET HTTPS://a:443 HTTP/1.1"), misdirected);
     check(&with("GET http://u@a/ HTTP/1.1"), bad);
     check(&with("GET http:///b HTTP/1.1"), bad);
     check(&with("GET ftp://a/ HTTP/1.1"), bad);

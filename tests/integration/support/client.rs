@@ -153,7 +153,14 @@ impl<S: Read + Write> Client<S> {
     /// Reads once.
     fn receive(&mut self) -> io::Result<usize> {
         let mut chunk = [0; 64 * 1024];
-        let count = self.stream.read(&mut chunk)?;
+        let count = loop {
+            match self.stream.read(&mut chunk) {
+                // A read with a time limit is not taken up again by itself, and the kernel
+                // interrupts this process when a ring of it is taken apart.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
         self.received.extend_from_slice(&chunk[..count]);
         Ok(count)
     }
