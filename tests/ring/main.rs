@@ -10,6 +10,7 @@ mod cancelled;
     reason = "shared with the integration tests, which use more of it"
 )]
 mod client;
+mod client_side;
 mod crowd;
 mod dropped;
 mod publish;

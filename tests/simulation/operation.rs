@@ -71,6 +71,7 @@ impl SimulatedKernel {
             Kind::Open => self.progress_open(index),
             Kind::Wake => std::mem::take(&mut self.woken) && self.post_more(index, 1),
             Kind::Tick | Kind::Cancel => false,
+            Kind::Connect | Kind::Discard => unreachable!("a client's"),
             Kind::Writable => self.progress_writable(index),
             Kind::Read => {
                 let Operation::Read { count, .. } = self.in_flight[index].operation else {

@@ -18,11 +18,11 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use io_uring::types::{CancelBuilder, Timespec};
+use io_uring::types::{CancelBuilder, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, squeue};
 
 use buffers::{GROUP, ProvidedBuffers};
-pub use operation::{Completion, Operation, Returned, SendPayload, SharedSlice};
+pub use operation::{Completion, DISCARD_BYTES_MAX, Operation, Returned, SendPayload, SharedSlice};
 pub use probe::{Features, probe};
 use registered::{register_ring, unregister_ring};
 pub use token::{Kind, Token};
@@ -66,6 +66,9 @@ enum Owned {
         payload: SendPayload,
         message: libc::msghdr,
         vectors: [libc::iovec; 2],
+    },
+    Connect {
+        address: libc::sockaddr_in,
     },
     Open {
         _path: CString,
@@ -169,16 +172,40 @@ impl Ring {
     /// What `io_uring_enter(2)` answered, except for interruption and congestion, after which
     /// looking at the completions is the right thing to do.
     pub fn enter(&mut self, wait: bool) -> io::Result<()> {
+        self.submit(|ring| ring.call_enter(u32::from(wait)))
+    }
+
+    /// Submits what was pushed, and waits for at least one completion, but not beyond `deadline`
+    /// (`IORING_ENTER_EXT_ARG`, Linux 5.11, which is older than what [`Features::missing`] asks
+    /// for). How late it returns is up to the thread's timer slack (`prctl(2)`).
+    ///
+    /// # Errors
+    /// As for [`Self::enter`].
+    pub fn enter_until(&mut self, deadline: Instant) -> io::Result<()> {
+        self.submit(|ring| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            ring.call_enter_for(Timespec::from(left))
+        })
+    }
+
+    /// Submits everything, the last of it with `enter`, which may wait.
+    fn submit(&mut self, mut enter: impl FnMut(&mut Self) -> io::Result<i64>) -> io::Result<()> {
         self.buffers.publish();
         loop {
             // Nothing is waited for before everything is submitted.
             let is_last = self.backlog.is_empty();
-            match self.call_enter(u32::from(wait && is_last)) {
+            let entered = if is_last {
+                enter(self)
+            } else {
+                self.call_enter(0)
+            };
+            match entered {
                 Ok(_) if is_last => return Ok(()),
                 Ok(_) => self.fill_queue(),
                 Err(error) => match error.raw_os_error() {
                     // EBUSY, EAGAIN: completions have to be taken first (io_uring_enter(2)).
-                    Some(libc::EINTR | libc::EBUSY | libc::EAGAIN) => return Ok(()),
+                    // ETIME: the deadline has passed.
+                    Some(libc::EINTR | libc::EBUSY | libc::EAGAIN | libc::ETIME) => return Ok(()),
                     _ => return Err(error),
                 },
             }
@@ -186,11 +213,7 @@ impl Ring {
     }
 
     fn call_enter(&mut self, completion_count_min: u32) -> io::Result<i64> {
-        let mut queue = self.ring.submission();
-        queue.sync();
-        let count = u32::try_from(queue.len()).expect("invariant: queues have u32 indexes");
-        drop(queue);
-        let descriptor = self.registered.unwrap_or_else(|| self.ring.as_raw_fd());
+        let (descriptor, count) = self.to_submit();
         // SAFETY: the descriptor is this ring's. All `count` entries were pushed by `push`, whose
         // operations own what they point to.
         let result = unsafe {
@@ -204,11 +227,37 @@ impl Ring {
                 0_usize,
             )
         };
-        if result < 0 {
-            Err(io::Error::last_os_error())
-        } else {
-            Ok(result)
-        }
+        checked(result)
+    }
+
+    /// Waits for a completion as long as `timeout`.
+    fn call_enter_for(&mut self, timeout: Timespec) -> io::Result<i64> {
+        let (descriptor, count) = self.to_submit();
+        let arguments = SubmitArgs::new().timespec(&timeout);
+        // SAFETY: as in `call_enter`. The arguments, which are of the size passed with them, and
+        // the time they point to outlive the call.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_io_uring_enter,
+                descriptor,
+                count,
+                1_u32,
+                (self.enter_flags | EnterFlags::EXT_ARG).bits(),
+                &raw const arguments,
+                mem::size_of_val(&arguments),
+            )
+        };
+        checked(result)
+    }
+
+    /// The ring's descriptor, or its index among the registered ones, and how many entries wait.
+    fn to_submit(&mut self) -> (RawFd, u32) {
+        let mut queue = self.ring.submission();
+        queue.sync();
+        let count = u32::try_from(queue.len()).expect("invariant: queues have u32 indexes");
+        drop(queue);
+        let descriptor = self.registered.unwrap_or_else(|| self.ring.as_raw_fd());
+        (descriptor, count)
     }
 
     /// The next completion, if there is one.
@@ -232,7 +281,9 @@ impl Ring {
             unsafe { OwnedFd::from_raw_fd(result) }
         });
         let returned = match token.kind {
-            Kind::Send | Kind::Open | Kind::Read if !more => self.give_back(token, result),
+            Kind::Send | Kind::Open | Kind::Read | Kind::Connect if !more => {
+                self.give_back(token, result)
+            }
             _ => Returned::Nothing,
         };
         Completion {
@@ -248,7 +299,7 @@ impl Ring {
     /// The operation is over, and what it owned is the caller's again.
     fn give_back(&mut self, token: Token, result: i32) -> Returned {
         match self.take_owned(token) {
-            Owned::Nothing => Returned::Nothing,
+            Owned::Nothing | Owned::Connect { .. } => Returned::Nothing,
             Owned::Send { payload, .. } => Returned::Sent(payload),
             Owned::Open { .. } if result >= 0 => {
                 // SAFETY: a completed open gives a new descriptor to whoever takes the completion.
@@ -368,6 +419,14 @@ impl Drop for Ring {
         unsafe { ManuallyDrop::drop(&mut self.buffers) };
         // SAFETY: as above.
         unsafe { ManuallyDrop::drop(&mut self.owned) };
+    }
+}
+
+fn checked(result: i64) -> io::Result<i64> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
     }
 }
 

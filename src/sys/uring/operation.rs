@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::ffi::CString;
 use std::fs::File;
+use std::net::SocketAddrV4;
 use std::os::fd::{OwnedFd, RawFd};
 use std::rc::Rc;
 
@@ -25,6 +26,28 @@ pub enum Operation {
     Receive {
         /// A connected socket.
         socket: RawFd,
+    },
+    /// Receives into one provided buffer, once. Its kind is [`Kind::Receive`] too.
+    ReceiveOnce {
+        /// A connected socket.
+        socket: RawFd,
+        /// How much of the buffer is filled at most.
+        bytes_max: u32,
+    },
+    /// Takes bytes off the stream without copying them (`MSG_TRUNC`, see tcp(7)). Completes with
+    /// how many there were, 0 at the end of the stream.
+    Discard {
+        /// A connected TCP socket.
+        socket: RawFd,
+        /// How many bytes at most; no more than [`DISCARD_BYTES_MAX`].
+        count_max: u32,
+    },
+    /// Connects to a server.
+    Connect {
+        /// A new TCP socket.
+        socket: RawFd,
+        /// Where the server listens.
+        address: SocketAddrV4,
     },
     /// Sends what there is room for.
     Send {
@@ -87,7 +110,9 @@ impl Operation {
     pub(super) const fn kind(&self) -> Kind {
         match self {
             Self::Accept { .. } => Kind::Accept,
-            Self::Receive { .. } => Kind::Receive,
+            Self::Receive { .. } | Self::ReceiveOnce { .. } => Kind::Receive,
+            Self::Discard { .. } => Kind::Discard,
+            Self::Connect { .. } => Kind::Connect,
             Self::Send { .. } => Kind::Send,
             Self::Writable { .. } => Kind::Writable,
             Self::Open { .. } => Kind::Open,
@@ -98,6 +123,9 @@ impl Operation {
         }
     }
 }
+
+/// What one [`Operation::Discard`] can take; its count has to come back as an `i32`.
+pub const DISCARD_BYTES_MAX: u32 = 1 << 30;
 
 /// Bytes to send: the rest of a buffer, then a slice of something shared.
 #[derive(Debug)]

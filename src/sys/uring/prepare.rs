@@ -2,14 +2,15 @@
 #![expect(unsafe_code, reason = "points the kernel at memory")]
 
 use std::mem;
+use std::net::SocketAddrV4;
 use std::os::fd::{AsRawFd, RawFd};
 
 use io_uring::types::{Fd, OpenHow, Timespec};
 use io_uring::{opcode, squeue};
 
 use super::buffers::GROUP;
-use super::{Operation, Owned, Ring, SendPayload, Token};
-use crate::sys::beneath;
+use super::{DISCARD_BYTES_MAX, Operation, Owned, Ring, SendPayload, Token};
+use crate::sys::{beneath, socket};
 
 impl Ring {
     /// The entry of `operation`; what it owns is kept until [`Ring::take_owned`].
@@ -19,6 +20,15 @@ impl Ring {
                 .flags(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK)
                 .build(),
             Operation::Receive { socket } => opcode::RecvMulti::new(Fd(socket), GROUP).build(),
+            Operation::ReceiveOnce { socket, bytes_max } => {
+                // The address is the provided buffer's.
+                opcode::Recv::new(Fd(socket), std::ptr::null_mut(), bytes_max)
+                    .buf_group(GROUP)
+                    .build()
+                    .flags(squeue::Flags::BUFFER_SELECT)
+            }
+            Operation::Discard { socket, count_max } => prepare_discard(socket, count_max),
+            Operation::Connect { socket, address } => self.prepare_connect(token, socket, address),
             Operation::Send {
                 socket,
                 payload,
@@ -69,6 +79,21 @@ impl Ring {
         }
     }
 
+    fn prepare_connect(
+        &mut self,
+        token: Token,
+        socket: RawFd,
+        address: SocketAddrV4,
+    ) -> squeue::Entry {
+        let address = socket::raw_v4(address);
+        let owned = self.put_owned(token, Owned::Connect { address });
+        let Owned::Connect { address } = owned else {
+            unreachable!("invariant: put there the line before")
+        };
+        let length = mem::size_of_val(address) as libc::socklen_t;
+        opcode::Connect::new(Fd(socket), (&raw const *address).cast(), length).build()
+    }
+
     fn prepare_send(
         &mut self,
         token: Token,
@@ -117,6 +142,18 @@ impl Ring {
             .flags(flags as u32)
             .build()
     }
+}
+
+/// Without an address: TCP's `MSG_TRUNC` copies nothing. Any other socket would copy to address
+/// 0, where nothing is mapped (`vm.mmap_min_addr`), and the operation fails with EFAULT.
+///
+/// `MSG_WAITALL` does not go with it: io_uring (seen in Linux 6.18) takes what was not copied for
+/// not received, and receives beyond the count.
+fn prepare_discard(socket: RawFd, count_max: u32) -> squeue::Entry {
+    assert!(count_max <= DISCARD_BYTES_MAX);
+    opcode::Recv::new(Fd(socket), std::ptr::null_mut(), count_max)
+        .flags(libc::MSG_TRUNC)
+        .build()
 }
 
 /// A constant the kernel reads; shared between threads because nobody writes to it.

@@ -36,6 +36,10 @@ pub enum Kind {
     Tick,
     /// Another thread has something to say.
     Wake,
+    /// A connection to a server.
+    Connect,
+    /// Bytes from a server that nobody looks at.
+    Discard,
 }
 
 impl Token {
@@ -76,7 +80,7 @@ impl Token {
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Accept,
         Self::Receive,
         Self::Send,
@@ -86,6 +90,8 @@ impl Kind {
         Self::Cancel,
         Self::Tick,
         Self::Wake,
+        Self::Connect,
+        Self::Discard,
     ];
 
     const fn from_bits(bits: u64) -> Option<Self> {
