@@ -10,6 +10,9 @@ use crate::support::sandbox::shrink_receive_buffer;
 use crate::support::server::Serve;
 use crate::support::site::{DIGITS, Site, pattern};
 
+/// How soon a connection is accepted on which nothing was sent.
+const ACCEPTED_WITHIN: Duration = Duration::from_millis(2_500);
+
 /// A file that fits no socket buffer.
 const LARGE_BYTES: usize = 12 * 1024 * 1024;
 
@@ -21,7 +24,9 @@ reactor_test!(each_signal_ends_an_idle_server_at_once, |engine| {
             .start();
         let mut idle = server.connect();
         idle.get("/digits.txt").expect(200);
+        // Of a client that says nothing the server hears a second later (TCP_DEFER_ACCEPT).
         let mut silent = server.connect();
+        thread::sleep(ACCEPTED_WITHIN);
         server.signal(signal);
         assert_eq!(server.exit_code_within(SOON), 0, "{}", server.stderr());
         idle.expect_close();
