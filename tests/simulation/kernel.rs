@@ -130,6 +130,7 @@ impl Kernel for SimulatedKernel {
     fn push(&mut self, token: Token, operation: Operation) {
         let socket = match &operation {
             Operation::Receive { socket }
+            | Operation::ReceiveOnce { socket, .. }
             | Operation::Send { socket, .. }
             | Operation::Writable { socket, .. } => Some(self.network.client(*socket)),
             _ => None,

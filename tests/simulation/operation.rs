@@ -116,7 +116,13 @@ impl SimulatedKernel {
             .network
             .send(client, self.buffers.capacity(), &mut self.prng);
         self.buffers.fill(buffer, &bytes);
-        let mut completion = self.multishot(index, i32::try_from(bytes.len()).unwrap());
+        let length = i32::try_from(bytes.len()).unwrap();
+        let goes_on = matches!(self.in_flight[index].operation, Operation::Receive { .. });
+        let mut completion = if goes_on {
+            self.multishot(index, length)
+        } else {
+            complete(self.in_flight.remove(index).token, length, false)
+        };
         completion.buffer_id = Some(buffer);
         self.posted.push_back(completion);
         true

@@ -18,6 +18,8 @@ pub(super) struct Client {
     /// Bytes of the file before this offset were read into the page cache for this transfer.
     pub(super) warm_end: u64,
     receiving: Receiving,
+    /// Whether anything has been received for, so that there may be a second request.
+    has_begun: bool,
     /// Whether a wait for room that goes on has been told to stop.
     wait_stopping: bool,
     /// The operation that everything else waits for.
@@ -48,6 +50,7 @@ impl Client {
             waits_for_turn: false,
             warm_end: 0,
             receiving: Receiving::Off,
+            has_begun: false,
             wait_stopping: false,
             busy: None,
             pending_count: 0,
@@ -258,10 +261,20 @@ impl<K: Kernel> Engine<K> {
         };
         let may_receive = client.connection.may_receive() && !client.closing;
         match (client.receiving, may_receive) {
+            // It may be the last answer, and what is not armed has not to be cancelled.
+            (Receiving::Off, true) if client.busy == Some(Kind::Send) => {}
             (Receiving::Off, true) => {
                 client.receiving = Receiving::Armed;
                 let socket = client.socket.as_raw_fd();
-                self.submit(index, Kind::Receive, Operation::Receive { socket })
+                // One read is enough for a connection that is for one request.
+                let operation = match std::mem::replace(&mut client.has_begun, true) {
+                    false => Operation::ReceiveOnce {
+                        socket,
+                        bytes_max: BUFFER_BYTES,
+                    },
+                    true => Operation::Receive { socket },
+                };
+                self.submit(index, Kind::Receive, operation)
             }
             (Receiving::Armed, false) => {
                 client.receiving = Receiving::Stopping;
@@ -391,3 +404,6 @@ impl<K: Kernel> Engine<K> {
         }
     }
 }
+
+/// As much as a provided buffer holds.
+const BUFFER_BYTES: u32 = i32::MAX as u32;

@@ -213,7 +213,7 @@ impl Ring {
     }
 
     fn call_enter(&mut self, completion_count_min: u32) -> io::Result<i64> {
-        let (descriptor, count) = self.to_submit();
+        let (descriptor, count) = self.submission();
         // SAFETY: the descriptor is this ring's. All `count` entries were pushed by `push`, whose
         // operations own what they point to.
         let result = unsafe {
@@ -232,7 +232,7 @@ impl Ring {
 
     /// Waits for a completion as long as `timeout`.
     fn call_enter_for(&mut self, timeout: Timespec) -> io::Result<i64> {
-        let (descriptor, count) = self.to_submit();
+        let (descriptor, count) = self.submission();
         let arguments = SubmitArgs::new().timespec(&timeout);
         // SAFETY: as in `call_enter`. The arguments, which are of the size passed with them, and
         // the time they point to outlive the call.
@@ -251,7 +251,7 @@ impl Ring {
     }
 
     /// The ring's descriptor, or its index among the registered ones, and how many entries wait.
-    fn to_submit(&mut self) -> (RawFd, u32) {
+    fn submission(&mut self) -> (RawFd, u32) {
         let mut queue = self.ring.submission();
         queue.sync();
         let count = u32::try_from(queue.len()).expect("invariant: queues have u32 indexes");
