@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::FixedState;
 
 use super::Entry;
 use crate::http::path::encode_segment;
@@ -11,13 +11,13 @@ use crate::http::path::encode_segment;
 pub(super) fn entries(
     keys: Vec<(Vec<u8>, u32)>,
     index_file: Option<&str>,
-) -> HashMap<Box<[u8]>, Entry, RandomState> {
+) -> HashMap<Box<[u8]>, Entry, FixedState> {
     let directories: Vec<(Vec<u8>, u32)> = index_file
         .map(|name| keys.iter().filter_map(|key| directory(key, name)).collect())
         .unwrap_or_default();
 
     let count = keys.len() + 2 * directories.len();
-    let mut entries = HashMap::with_capacity_and_hasher(count, RandomState::default());
+    let mut entries = HashMap::with_capacity_and_hasher(count, FixedState::default());
     for (key, index) in keys {
         entries.insert(key.into_boxed_slice(), Entry::Asset(index));
     }

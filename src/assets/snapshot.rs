@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::FixedState;
 
 use super::Asset;
 
 /// An immutable index from URL path to what it names.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    /// Keys are percent-decoded paths with their leading slash.
-    pub entries: HashMap<Box<[u8]>, Entry, RandomState>,
+    /// Keys are percent-decoded paths with their leading slash. They are the operator's, and
+    /// clients cannot add any, so the hash needs no seed: the same files give the same table.
+    pub entries: HashMap<Box<[u8]>, Entry, FixedState>,
     /// The assets that entries point at; several entries may share one (`/` and a prefix).
     pub assets: Vec<Asset>,
     /// Answers what is no asset, instead of the built-in 404: `--not-found` or `--spa`.
