@@ -4,10 +4,8 @@
 mod framing;
 mod line;
 
-use httparse::Header;
-use memchr::memchr_iter;
-
 use framing::FramingFields;
+use httparse::Header;
 use line::RequestLine;
 pub use line::head_end;
 
@@ -220,16 +218,17 @@ impl Field {
     }
 
     fn of(name: &str) -> Option<Self> {
-        let field = match name.len() {
-            5 => Self::Range,
-            6 => Self::Origin,
-            8 if name.as_bytes()[3] | 0x20 == b'm' => Self::IfMatch,
-            8 => Self::IfRange,
-            13 => Self::IfNoneMatch,
-            15 => Self::AcceptEncoding,
-            17 => Self::IfModifiedSince,
-            19 => Self::IfUnmodifiedSince,
-            29 => Self::AccessControlRequestMethod,
+        // Length and last letter tell these apart, and from nearly all other names.
+        let field = match (name.len(), name.as_bytes().last()?.to_ascii_lowercase()) {
+            (5, b'e') => Self::Range,
+            (6, b'n') => Self::Origin,
+            (8, b'h') => Self::IfMatch,
+            (8, b'e') => Self::IfRange,
+            (13, b'h') => Self::IfNoneMatch,
+            (15, b'g') => Self::AcceptEncoding,
+            (17, b'e') => Self::IfModifiedSince,
+            (19, b'e') => Self::IfUnmodifiedSince,
+            (29, b'd') => Self::AccessControlRequestMethod,
             _ => return None,
         };
         name.eq_ignore_ascii_case(field.name()).then_some(field)
@@ -255,15 +254,15 @@ fn parse_fields<'a>(
     input: &'a [u8],
     room: &'a mut Fields<'a>,
 ) -> Result<&'a [Header<'a>], RequestError> {
-    // Counting first keeps the usual case in one pass over a small array.
-    let count = memchr_iter(b'\n', input).count();
-    let room = if count <= FIELD_COUNT_USUAL {
-        &mut room.usual[..]
-    } else {
-        room.many.resize(FIELD_COUNT_MAX, httparse::EMPTY_HEADER);
-        &mut room.many[..]
+    let parsed = match httparse::parse_headers(input, &mut room.usual) {
+        // Rare enough to be begun again.
+        Err(httparse::Error::TooManyHeaders) => {
+            room.many.resize(FIELD_COUNT_MAX, httparse::EMPTY_HEADER);
+            httparse::parse_headers(input, &mut room.many)
+        }
+        parsed => parsed,
     };
-    match httparse::parse_headers(input, room) {
+    match parsed {
         Ok(httparse::Status::Complete((bytes, lines))) if bytes == input.len() => Ok(lines),
         Err(httparse::Error::TooManyHeaders) => Err(RequestError::HeadTooLarge),
         Ok(_) | Err(_) => Err(RequestError::Malformed),
