@@ -43,17 +43,12 @@ fn is_host(host: &[u8]) -> bool {
     if host.first() == Some(&b'[') {
         return true;
     }
-    let mut rest = host;
-    while let [byte, after @ ..] = rest {
-        rest = match (byte, after) {
-            (b'%', [high, low, after @ ..])
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
-                after
-            }
-            (byte, after) if is_reg_name(*byte) => after,
-            _ => return false,
-        };
+    let mut bytes = host.iter();
+    while let Some(&byte) = bytes.next() {
+        let mut hexadecimal = || bytes.next().is_some_and(u8::is_ascii_hexdigit);
+        if !REG_NAME[usize::from(byte)] && !(byte == b'%' && hexadecimal() && hexadecimal()) {
+            return false;
+        }
     }
     !host.is_empty()
 }
@@ -64,6 +59,19 @@ const fn is_reg_name(byte: u8) -> bool {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~'
         | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
 }
+
+/// [`is_reg_name`] of every byte.
+static REG_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = is_reg_name(byte);
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
 
 /// `*DIGIT`, within what TCP can address.
 fn is_port(digits: &[u8], port: Port) -> bool {
