@@ -1,7 +1,7 @@
 //! Request paths: decoded and resolved once, before anything else sees them; and the way back,
 //! names and queries as parts of a `Location`. Knows no files.
 
-use memchr::{memchr, memchr3_iter, memrchr};
+use memchr::{memchr, memchr2, memrchr};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_encode};
 use thiserror::Error;
 
@@ -29,9 +29,9 @@ pub fn resolve<'a>(raw: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<&'a [u8], 
     if raw.first() != Some(&b'/') {
         return Err(PathError::NotAbsolute);
     }
-    let is_resolved =
-        memchr3_iter(b'%', b'.', 0, raw).all(|index| raw[index] == b'.' && raw[index - 1] != b'/');
-    if is_resolved {
+    // Names have dots; hardly any begins with one.
+    let may_have_dot_segment = raw.windows(2).any(|pair| pair == b"/.");
+    if !may_have_dot_segment && memchr2(b'%', 0, raw).is_none() {
         return Ok(raw);
     }
     decode(raw, scratch)?;
