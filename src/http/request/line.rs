@@ -59,9 +59,13 @@ impl<'a> RequestLine<'a> {
     pub(super) fn split(head: &'a [u8], target_bytes_max: usize) -> Result<Self, RequestError> {
         let line_feed = memchr(b'\n', head).ok_or(RequestError::Malformed)?;
         let line = &head[..line_feed - 1];
-        let method_end = memchr(b' ', line).ok_or(RequestError::Malformed)?;
-        let (method, rest) = (&line[..method_end], &line[method_end + 1..]);
-        if method.is_empty() || !method.iter().copied().all(is_token) {
+        let is_end = |&byte: &u8| !is_token(byte);
+        let method_end = line.iter().position(is_end).unwrap_or(line.len());
+        let (method, rest) = line.split_at(method_end);
+        let [b' ', rest @ ..] = rest else {
+            return Err(RequestError::Malformed);
+        };
+        if method.is_empty() {
             return Err(RequestError::Malformed);
         }
         let target_end = memchr(b' ', rest).ok_or(RequestError::Malformed)?;
