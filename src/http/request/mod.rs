@@ -193,7 +193,7 @@ impl<'a> Request<'a> {
         let lines = if self.has(field) { self.lines } else { &[] };
         lines
             .iter()
-            .filter(move |line| Field::of(line.name) == Some(field))
+            .filter(move |line| line.name.eq_ignore_ascii_case(field.name()))
             .map(|line| line.value)
     }
 
