@@ -41,10 +41,8 @@ pub fn evaluate<'a, I>(conditions: Conditions<I>, validators: &Validators<'_>) -
 where
     I: IntoIterator<Item = &'a [u8]>,
 {
-    let modified = validators.modified_seconds;
-    match any_tag(conditions.if_match, |tag| {
-        tag.equals_strongly(validators.etag)
-    }) {
+    let (etag, modified) = (validators.etag, validators.modified_seconds);
+    match any_tag(conditions.if_match, etag, |tag| tag.equals_strongly(etag)) {
         Some(true) => {}
         Some(false) => return Outcome::PreconditionFailed,
         None => {
@@ -56,8 +54,8 @@ where
             }
         }
     }
-    match any_tag(conditions.if_none_match, |tag| {
-        tag.equals_weakly(validators.etag)
+    match any_tag(conditions.if_none_match, etag, |tag| {
+        tag.equals_weakly(etag)
     }) {
         Some(true) => Outcome::NotModified,
         Some(false) => Outcome::Proceed,
@@ -85,14 +83,19 @@ pub fn if_range(value: Option<&[u8]>, validators: &Validators<'_>, now_seconds: 
 
 /// Whether `*` or a tag that `matches` is in the field; none if there is no such field.
 ///
-/// A line counts up to where it leaves the grammar.
+/// A line counts up to where it leaves the grammar. `etag` is the strong tag that is compared
+/// with: alone on a line, as browsers send it back, it always matches.
 fn any_tag<'a>(
     lines: impl IntoIterator<Item = &'a [u8]>,
+    etag: &[u8],
     matches: impl Fn(EntityTag<'_>) -> bool,
 ) -> Option<bool> {
     let mut lines = lines.into_iter().peekable();
     lines.peek()?;
-    Some(lines.any(|line| line == b"*" || Tags(line).any(&matches)))
+    Some(lines.any(|line| {
+        let is_alone = !etag.is_empty() && line == etag;
+        is_alone || line == b"*" || Tags(line).any(&matches)
+    }))
 }
 
 /// The date in a field that must have exactly one (§13.1.3, §13.1.4).
