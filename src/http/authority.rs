@@ -46,7 +46,7 @@ fn is_host(host: &[u8]) -> bool {
     let mut bytes = host.iter();
     while let Some(&byte) = bytes.next() {
         let mut hexadecimal = || bytes.next().is_some_and(u8::is_ascii_hexdigit);
-        if !REG_NAME[usize::from(byte)] && !(byte == b'%' && hexadecimal() && hexadecimal()) {
+        if !(REG_NAME[usize::from(byte)] || byte == b'%' && hexadecimal() && hexadecimal()) {
             return false;
         }
     }

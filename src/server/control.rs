@@ -10,6 +10,7 @@ use super::Server;
 use super::worker::WorkerEnd;
 use crate::assets::{self, LoadError, Loaded, Snapshot, Warning};
 use crate::reactor::{Message, Notice};
+use crate::sys::memory;
 use crate::sys::signal::{self, Signal};
 
 /// How a server ended.
@@ -219,6 +220,7 @@ impl Control<'_> {
         self.retired
             .retain(|snapshot| Arc::strong_count(snapshot) > 1);
         self.sweep = if self.retired.is_empty() {
+            memory::release_free();
             never()
         } else {
             after(SWEEP_INTERVAL)

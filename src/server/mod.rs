@@ -21,7 +21,7 @@ use worker::{Setup, Worker, WorkerEnd, notice_queue};
 use crate::assets::{self, Live, LoadError, Warning};
 use crate::config::{Bind, Config};
 use crate::reactor::Notice;
-use crate::sys::signal;
+use crate::sys::{memory, signal};
 
 /// A server that is listening and serving.
 ///
@@ -168,6 +168,7 @@ impl Server {
         let asset_options = options::assets(&config, &limits);
         let started = Instant::now();
         let loaded = assets::load(&asset_options)?;
+        memory::release_free();
         let index_time = started.elapsed();
         control::log_warnings(&loaded.warnings);
         let unsettled = loaded.warnings.iter().any(Warning::is_passing);

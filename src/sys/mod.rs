@@ -8,6 +8,7 @@ pub mod event;
 pub mod file;
 pub mod kernel;
 pub mod limits;
+pub mod memory;
 pub mod signal;
 pub mod socket;
 pub mod uring;
