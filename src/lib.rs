@@ -108,6 +108,9 @@ pub mod internal {
     pub mod reactor {
         pub use crate::reactor::*;
     }
+    pub mod server {
+        pub use crate::server::{BACKLOG, RING_SIZES, RING_THREAD_COUNT, asset_options, settings};
+    }
     pub mod sys {
         pub use crate::sys::*;
     }

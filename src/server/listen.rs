@@ -175,4 +175,4 @@ const ATTEMPT_COUNT_MAX: u32 = 10;
 const ATTEMPT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Complete connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
-const BACKLOG: i32 = 65_535;
+pub const BACKLOG: i32 = 65_535;

@@ -15,7 +15,10 @@ use crossbeam_channel::{Receiver, unbounded};
 
 pub use control::Ended;
 pub use engine::{Engine, Probe, probe};
+pub use listen::BACKLOG;
 use listen::{Listening, SocketPaths};
+pub use options::{assets as asset_options, settings};
+pub use worker::{RING_SIZES, RING_THREAD_COUNT};
 use worker::{Setup, Worker, WorkerEnd, notice_queue};
 
 use crate::assets::{self, Live, LoadError, Warning};

@@ -11,7 +11,7 @@ use crate::sys::limits::{self, SystemLimits};
 const _: () = assert!(SLOT_COUNT_MAX == config::CONNECTION_COUNT_MAX);
 
 /// What assets are loaded with.
-pub(super) fn assets(config: &Config, limits: &SystemLimits) -> assets::Options {
+pub fn assets(config: &Config, limits: &SystemLimits) -> assets::Options {
     let responses = &config.responses;
     assets::Options {
         sources: config
@@ -80,7 +80,8 @@ pub(super) fn reactor(
     })
 }
 
-fn settings(config: &Config) -> Settings {
+/// What connections are held to.
+pub fn settings(config: &Config) -> Settings {
     let limits = &config.limits;
     Settings {
         head_bytes_max: limits.head_bytes_max,

@@ -195,7 +195,7 @@ fn make_ring(features: &Features, cpu: Option<usize>) -> io::Result<Ring> {
 }
 
 /// The buffers of the first fit an L2 cache.
-const RING_SIZES: [Sizes; 3] = [
+pub const RING_SIZES: [Sizes; 3] = [
     Sizes {
         entry_count: 2_048,
         buffer_count: 512,
@@ -214,7 +214,7 @@ const RING_SIZES: [Sizes; 3] = [
 ];
 
 /// Threads for files that cannot be read or opened without waiting.
-const RING_THREAD_COUNT: u32 = 4;
+pub const RING_THREAD_COUNT: u32 = 4;
 
 /// A queue for what workers say: one place, because saying it once is enough.
 pub(super) fn notice_queue() -> (Sender<Notice>, Receiver<Notice>) {
