@@ -76,6 +76,20 @@ reactor_test!(keeps_or_closes_as_asked, |engine| {
     client.expect_close();
 });
 
+// Closing over bytes that nobody has read resets the connection.
+reactor_test!(a_byte_behind_the_last_request_resets_nothing, |engine| {
+    let site = Site::small();
+    let server = Serve::new(engine, site.root()).start();
+    // One byte more than the ring engine's receive buffers hold.
+    let mut head = "GET /digits.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX: ".to_owned();
+    head.extend(std::iter::repeat_n('x', 2_048 - head.len() - 4));
+    let mut filling_a_buffer = server.connect();
+    filling_a_buffer.send(head + "\r\n\r\nx");
+    assert_eq!(filling_a_buffer.response("GET").expect(200).body, DIGITS);
+    let end = filling_a_buffer.stream.read(&mut [0]);
+    assert!(matches!(end, Ok(0)), "{end:?}");
+});
+
 // io_uring polls for the peer's half-close whether asked to or not: sends gave up, and waits for
 // room completed at once, for ever.
 reactor_test!(

@@ -124,6 +124,8 @@ impl SimulatedKernel {
             complete(self.in_flight.remove(index).token, length, false)
         };
         completion.buffer_id = Some(buffer);
+        completion.has_more_to_receive =
+            self.network.sendable(client) > 0 || self.network.has_ended(client);
         self.posted.push_back(completion);
         true
     }
@@ -254,6 +256,7 @@ pub(crate) fn complete(token: Token, result: i32, more: bool) -> Completion {
         result,
         more,
         buffer_id: None,
+        has_more_to_receive: false,
         accepted: None,
         returned: Returned::Nothing,
     }

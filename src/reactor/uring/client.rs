@@ -33,6 +33,9 @@ pub(super) struct Client {
 enum Receiving {
     /// Nothing is armed.
     Off,
+    /// Nothing is armed until the first answer has gone out, which may be the only one: what is
+    /// not armed has not to be cancelled.
+    PutOff,
     /// Completes with every read.
     Armed,
     /// Has been told to stop.
@@ -92,7 +95,12 @@ impl<K: Kernel> Engine<K> {
             return;
         };
         if !completion.more {
-            client.receiving = Receiving::Off;
+            // What is there still has to be received: closing over it would reset the connection.
+            client.receiving = if completion.result > 0 && !completion.has_more_to_receive {
+                Receiving::PutOff
+            } else {
+                Receiving::Off
+            };
         }
         if let (Some(buffer_id), Ok(length)) =
             (completion.buffer_id, usize::try_from(completion.result))
@@ -128,6 +136,9 @@ impl<K: Kernel> Engine<K> {
         let Returned::Sent(payload) = completion.returned else {
             panic!("invariant: a send gives its payload back")
         };
+        if client.receiving == Receiving::PutOff {
+            client.receiving = Receiving::Off;
+        }
         let count = match completion.result {
             // To a client that has shut down its sending side, io_uring does not wait for room
             // (see `Operation::Writable`): nothing was sent, and nothing is wrong.
@@ -261,16 +272,15 @@ impl<K: Kernel> Engine<K> {
         };
         let may_receive = client.connection.may_receive() && !client.closing;
         match (client.receiving, may_receive) {
-            // It may be the last answer, and what is not armed has not to be cancelled.
-            (Receiving::Off, true) if client.busy == Some(Kind::Send) => {}
-            (Receiving::Off, true) => {
+            (Receiving::PutOff, true) if client.busy == Some(Kind::Send) => {}
+            (Receiving::Off | Receiving::PutOff, true) => {
                 client.receiving = Receiving::Armed;
                 let socket = client.socket.as_raw_fd();
                 // One read is enough for a connection that is for one request.
                 let operation = match std::mem::replace(&mut client.has_begun, true) {
                     false => Operation::ReceiveOnce {
                         socket,
-                        bytes_max: BUFFER_BYTES,
+                        bytes_max: RECEIVE_BYTES_MAX,
                     },
                     true => Operation::Receive { socket },
                 };
@@ -405,5 +415,5 @@ impl<K: Kernel> Engine<K> {
     }
 }
 
-/// As much as a provided buffer holds.
-const BUFFER_BYTES: u32 = i32::MAX as u32;
+/// More than a provided buffer holds: the kernel takes the smaller of the two.
+const RECEIVE_BYTES_MAX: u32 = i32::MAX as u32;

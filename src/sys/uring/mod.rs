@@ -153,7 +153,8 @@ impl Ring {
     /// Puts an entry into the submission queue; false if it is full.
     fn queue(&mut self, entry: &squeue::Entry) -> bool {
         // SAFETY: every pointer in the entry is to memory in `self.owned`, which stays where it
-        // is until the operation has completed, or to constants.
+        // is until the operation has completed, or to constants; or it is null, where the kernel
+        // puts a provided buffer's address instead or copies nothing (see `prepare_discard`).
         unsafe { self.ring.submission().push(entry) }.is_ok()
     }
 
@@ -291,6 +292,7 @@ impl Ring {
             result,
             more,
             buffer_id,
+            has_more_to_receive: cqueue::sock_nonempty(entry.flags()),
             accepted,
             returned,
         }

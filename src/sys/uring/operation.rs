@@ -162,6 +162,9 @@ pub struct Completion {
     pub more: bool,
     /// The provided buffer that was filled; give it back with `recycle`.
     pub buffer_id: Option<u16>,
+    /// Whether a receive has left something in the socket, if only its end
+    /// (`IORING_CQE_F_SOCK_NONEMPTY`, Linux 5.19).
+    pub has_more_to_receive: bool,
     /// A connection that was accepted.
     pub accepted: Option<OwnedFd>,
     /// What the operation owned, once it has ended.

@@ -145,10 +145,11 @@ impl Ring {
 }
 
 /// Without an address: TCP's `MSG_TRUNC` copies nothing. Any other socket would copy to address
-/// 0, where nothing is mapped (`vm.mmap_min_addr`), and the operation fails with EFAULT.
+/// 0, and the operation fails with EFAULT: nothing is mapped there, neither by this package nor,
+/// with `vm.mmap_min_addr` as it is set everywhere, by others in the process.
 ///
-/// `MSG_WAITALL` does not go with it: io_uring (seen in Linux 6.18) takes what was not copied for
-/// not received, and receives beyond the count.
+/// `MSG_WAITALL` does not go with it: large bodies hung with both on Linux 6.18, probably because
+/// what was not copied is taken for not received.
 fn prepare_discard(socket: RawFd, count_max: u32) -> squeue::Entry {
     assert!(count_max <= DISCARD_BYTES_MAX);
     opcode::Recv::new(Fd(socket), std::ptr::null_mut(), count_max)
