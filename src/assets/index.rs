@@ -1,6 +1,7 @@
 //! Which URL paths name which asset: files, directories with an index file, and redirects.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
 use foldhash::fast::FixedState;
 
@@ -17,7 +18,9 @@ pub(super) fn entries(
         .unwrap_or_default();
 
     let count = keys.len() + 2 * directories.len();
-    let mut entries = HashMap::with_capacity_and_hasher(count, FixedState::default());
+    // Uploads may be served too, and have names that somebody chose to collide.
+    let seed = RandomState::new().hash_one(count);
+    let mut entries = HashMap::with_capacity_and_hasher(count, FixedState::with_seed(seed));
     for (key, index) in keys {
         entries.insert(key.into_boxed_slice(), Entry::Asset(index));
     }
