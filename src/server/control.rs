@@ -193,6 +193,7 @@ impl Control<'_> {
             }
             Err(error) => {
                 tracing::error!("reload failed, the files loaded before are served on: {error}");
+                memory::release_free();
             }
         }
         self.reloads.running = false;

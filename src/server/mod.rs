@@ -171,8 +171,8 @@ impl Server {
         let asset_options = options::assets(&config, &limits);
         let started = Instant::now();
         let loaded = assets::load(&asset_options)?;
-        memory::release_free();
         let index_time = started.elapsed();
+        memory::release_free();
         control::log_warnings(&loaded.warnings);
         let unsettled = loaded.warnings.iter().any(Warning::is_passing);
         let totals = loaded.snapshot.totals;

@@ -45,8 +45,8 @@ pub fn listen(address: SocketAddr, options: ListenerOptions) -> io::Result<TcpLi
         set(&socket, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 0)?;
     }
     set(&socket, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
-    // A client that has said nothing is accepted after so many seconds, others with their first
-    // bytes (tcp(7)).
+    // A client is accepted with its first bytes, or, silent, after so many seconds (tcp(7)).
+    // Until then it is the kernel's alone: it takes no slot, and hears nothing of an end.
     set(&socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, 1)?;
     let timeout_millis = c_int::try_from(options.user_timeout.as_millis()).unwrap_or(c_int::MAX);
     set(

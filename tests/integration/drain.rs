@@ -35,6 +35,20 @@ reactor_test!(each_signal_ends_an_idle_server_at_once, |engine| {
     }
 });
 
+// Until it has said something, a connection is the kernel's alone.
+reactor_test!(a_young_silent_client_keeps_nobody_waiting, |engine| {
+    let site = Site::small();
+    let mut server = Serve::new(engine, site.root())
+        .flags(["--drain-timeout", "60"])
+        .start();
+    let mut young = server.connect();
+    server.signal(libc::SIGTERM);
+    assert_eq!(server.exit_code_within(SOON), 0, "{}", server.stderr());
+    // Reset, or closed if it was accepted just then; not left hanging.
+    let _ = std::io::Write::write_all(&mut young.stream, &request("GET", "/digits.txt", &[]));
+    young.expect_close();
+});
+
 reactor_test!(transfers_are_finished, |engine| {
     let site = Site::small();
     let large = pattern(13, LARGE_BYTES);
