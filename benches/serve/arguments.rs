@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 /// What to measure, and how.
 #[derive(Debug, Args)]
 pub(crate) struct Measure {
-    /// Every scenario with every server: about half an hour [default: a selection, 5 minutes].
+    /// Every scenario with every server: about 35 minutes [default: a selection, 5 minutes].
     #[arg(long, conflicts_with = "quick")]
     pub(crate) full: bool,
 
