@@ -15,7 +15,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) fields: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// Length of the head, its empty line included.
+    /// Length of everything but the body: the head with its empty line, and what frames chunks.
     pub(crate) head_bytes: usize,
 }
 
@@ -45,8 +45,8 @@ impl Answer {
             self.field("content-length"),
             expected.field("content-length"),
         );
-        // RFC 9110 §8.6: a 304 need not say how long a 200 would be.
-        if self.status != 304 && lengths.0 != lengths.1 {
+        // RFC 9110 §8.6: a 304 need not say how long a 200 would be, nor an answer in chunks.
+        if self.status != 304 && lengths.0.is_some() && lengths.0 != lengths.1 {
             let (found, right) = (lengths.0.unwrap_or("none"), lengths.1.unwrap_or("none"));
             return Some(format!(
                 "wrong Content-Length at {target}: {found} instead of {right}"
@@ -139,26 +139,56 @@ fn parse(received: &[u8], method: &str) -> io::Result<Option<Answer>> {
         body: Vec::new(),
         head_bytes,
     };
-    let length = body_bytes(&answer, method)?;
-    if received.len() < head_bytes + length {
+    let Some((body, framed_bytes)) = body(&answer, method, &received[head_bytes..])? else {
         return Ok(None);
+    };
+    if received.len() > head_bytes + framed_bytes {
+        return Err(io::Error::other("more bytes than the answer says it has"));
     }
-    if received.len() > head_bytes + length {
-        return Err(io::Error::other("more bytes than Content-Length says"));
-    }
-    answer.body = received[head_bytes..].to_vec();
+    answer.head_bytes += framed_bytes - body.len();
+    answer.body = body;
     Ok(Some(answer))
 }
 
-/// RFC 9112 §6.3, but for what no static file needs: chunks, and a body that ends with the
-/// connection.
-fn body_bytes(answer: &Answer, method: &str) -> io::Result<usize> {
+/// The body and how many bytes of `rest` it takes, if all of it is there. RFC 9112 §6.3, but for
+/// a body that ends with the connection, which no static file needs.
+fn body(answer: &Answer, method: &str, rest: &[u8]) -> io::Result<Option<(Vec<u8>, usize)>> {
     if method == "HEAD" || matches!(answer.status, 204 | 304) {
-        return Ok(0);
+        return Ok(Some((Vec::new(), 0)));
+    }
+    let coding = answer.field("transfer-encoding").unwrap_or_default();
+    if coding.eq_ignore_ascii_case("chunked") {
+        return unchunk(rest);
     }
     let length = answer.field("content-length");
-    let length = length.and_then(|length| length.parse().ok());
-    length.ok_or_else(|| io::Error::other("no Content-Length"))
+    let length: Option<usize> = length.and_then(|length| length.parse().ok());
+    let length = length.ok_or_else(|| io::Error::other("no Content-Length"))?;
+    Ok(rest.get(..length).map(|body| (body.to_vec(), length)))
+}
+
+/// RFC 9112 §7.1, without trailers.
+fn unchunk(rest: &[u8]) -> io::Result<Option<(Vec<u8>, usize)>> {
+    let (mut body, mut at) = (Vec::new(), 0);
+    loop {
+        let line = httparse::parse_chunk_size(&rest[at..]);
+        let line = line.map_err(|_| io::Error::other("a chunk without a size"))?;
+        let httparse::Status::Complete((line_bytes, size)) = line else {
+            return Ok(None);
+        };
+        let start = at + line_bytes;
+        let end = start + usize::try_from(size).map_err(io::Error::other)?;
+        let Some(chunk) = rest.get(start..end + 2) else {
+            return Ok(None);
+        };
+        let Some(chunk) = chunk.strip_suffix(b"\r\n") else {
+            return Err(io::Error::other("a chunk that ends elsewhere"));
+        };
+        body.extend_from_slice(chunk);
+        at = end + 2;
+        if size == 0 {
+            return Ok(Some((body, at)));
+        }
+    }
 }
 
 const SAMPLE_COUNT_MAX: usize = 200;
@@ -189,6 +219,13 @@ mod tests {
             Some(""),
         );
         check("HTTP/1.1 304 Not Modified\r\n\r\n", "GET", Some(""));
+        let chunked =
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n";
+        check(chunked, "GET", Some("abc"));
+        check(&chunked[..chunked.len() - 3], "GET", None);
+        assert!(parse(chunked.replace("ab", "abc").as_bytes(), "GET").is_err());
+        let answer = parse(chunked.as_bytes(), "GET").unwrap().unwrap();
+        assert_eq!(answer.bytes(), chunked.len());
         assert!(parse(b"HTTP/1.1 200 OK\r\n\r\nab", "GET").is_err());
         assert!(parse(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nab", "GET").is_err());
     }
