@@ -10,8 +10,8 @@ use super::Asset;
 /// An immutable index from URL path to what it names.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    /// Keys are percent-decoded paths with their leading slash. They are the operator's, and
-    /// clients cannot add any, so the hash needs no seed: the same files give the same table.
+    /// Keys are percent-decoded paths with their leading slash. The hash is seeded where files are
+    /// loaded; made without, a table is the same in every process, which exact counting needs.
     pub entries: HashMap<Box<[u8]>, Entry, FixedState>,
     /// The assets that entries point at; several entries may share one (`/` and a prefix).
     pub assets: Vec<Asset>,

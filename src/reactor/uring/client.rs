@@ -18,7 +18,7 @@ pub(super) struct Client {
     /// Bytes of the file before this offset were read into the page cache for this transfer.
     pub(super) warm_end: u64,
     receiving: Receiving,
-    /// Whether anything has been received for, so that there may be a second request.
+    /// Whether a receive was ever armed: the first is a single one.
     has_begun: bool,
     /// Whether a wait for room that goes on has been told to stop.
     wait_stopping: bool,
