@@ -2,11 +2,11 @@
 
 use std::ffi::CString;
 use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 
 use bytes::Bytes;
 
 use crate::http::{Coding, head::Heads};
+use crate::sys::identity::Identity;
 
 /// What a URL names: one file in one or several encodings.
 #[derive(Debug)]
@@ -50,21 +50,6 @@ pub struct FileBody {
     pub identity: Identity,
 }
 
-/// What tells one content of a file from another without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity {
-    /// Device and inode number: another pair is another file.
-    pub device: u64,
-    /// See [`Self::device`].
-    pub inode: u64,
-    /// Length in bytes.
-    pub bytes: u64,
-    /// Time of the last change of content, in nanoseconds since 1970.
-    pub modified_nanos: i128,
-    /// Time of the last change of content or inode, in nanoseconds since 1970.
-    pub changed_nanos: i128,
-}
-
 impl FileBody {
     /// Whether `metadata` is of the very file that was hashed.
     pub fn is(&self, metadata: &Metadata) -> bool {
@@ -94,19 +79,6 @@ impl Asset {
     }
 }
 
-impl Identity {
-    /// The identity that `fstat` tells.
-    pub fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            bytes: metadata.len(),
-            modified_nanos: nanos(metadata.mtime(), metadata.mtime_nsec()),
-            changed_nanos: nanos(metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-}
-
 impl Body {
     /// The length in bytes.
     pub fn bytes(&self) -> u64 {
@@ -115,8 +87,4 @@ impl Body {
             Self::File(file) => file.identity.bytes,
         }
     }
-}
-
-fn nanos(seconds: i64, nanos: i64) -> i128 {
-    i128::from(seconds) * 1_000_000_000 + i128::from(nanos)
 }

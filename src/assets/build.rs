@@ -7,11 +7,12 @@ use super::decode::prove;
 use super::headers::{Fields, Headers};
 use super::pair::Group;
 use super::problem::{Cause, LoadError, Warning, is_exhaustion};
-use super::read::{Buffer, Content, Place, ReadError};
+use super::read::{Buffer, Content, Place};
 use super::root::Root;
 use super::{Asset, Body, Variant};
 use crate::http::head::{Heads, Representation};
 use crate::http::{Coding, date};
+use crate::sys::identity::ReadError;
 
 /// What assets are made with; the same for all.
 pub(super) struct Builder<'a> {

@@ -19,7 +19,7 @@ mod tests;
 mod walk;
 
 pub use crate::http::media_type::MediaTypes;
-pub use asset::{Asset, Body, FileBody, Identity, Variant};
+pub use asset::{Asset, Body, FileBody, Variant};
 pub use live::Live;
 pub use load::{Loaded, load};
 pub use options::{HeaderRule, NotFoundFile, Options, SourceDirectory};

@@ -1,19 +1,18 @@
-//! Reads files as one content: what changes meanwhile is read again, large files are hashed in
-//! pieces and stay where they are.
+//! Reads files for the snapshot: small ones whole, large ones are hashed in pieces and stay where
+//! they are.
 
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::root::Root;
-use super::{Body, FileBody, Identity};
+use super::{Body, FileBody};
 use crate::sys::beneath;
+use crate::sys::identity::{Identity, ReadError, unchanged};
 
 /// A file to read.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,17 +39,6 @@ pub(super) struct Content {
     pub(super) identity: Identity,
     pub(super) sha256: [u8; 32],
     pub(super) body: Body,
-}
-
-/// Why there is no content.
-#[derive(Debug)]
-pub(super) enum ReadError {
-    /// It was another one after each reading.
-    Changing,
-    /// It is not a regular file.
-    Special,
-    /// The system refuses it.
-    Io(io::Error),
 }
 
 impl Buffer {
@@ -102,45 +90,6 @@ impl Place {
     }
 }
 
-/// Repeats `consume` until the file was the same before and after it.
-fn unchanged<T>(
-    mut open: impl FnMut() -> io::Result<File>,
-    mut consume: impl FnMut(&mut File, &Identity) -> io::Result<T>,
-) -> Result<(Identity, T), ReadError> {
-    for _ in 0..ATTEMPT_COUNT_MAX {
-        let mut file = open().map_err(ReadError::Io)?;
-        let metadata = file.metadata().map_err(ReadError::Io)?;
-        if !metadata.is_file() {
-            return Err(ReadError::Special);
-        }
-        let before = Identity::of(&metadata);
-        settle(&before);
-        let result = consume(&mut file, &before);
-        let after = Identity::of(&file.metadata().map_err(ReadError::Io)?);
-        if before == after {
-            return result.map(|value| (before, value)).map_err(ReadError::Io);
-        }
-    }
-    Err(ReadError::Changing)
-}
-
-/// Waits until a change would show in the file's times.
-fn settle(identity: &Identity) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now_nanos = now.map_or(0, |now| now.as_nanos().cast_signed());
-    if is_recent(identity.changed_nanos, now_nanos) {
-        thread::sleep(TICK);
-    }
-}
-
-/// Whether another change could still get the same time.
-///
-/// Before Linux 6.13 file times advance with the kernel's tick, at most 10 ms: of two changes in
-/// one tick the second leaves no trace, and could follow on our reading.
-fn is_recent(changed_nanos: i128, now_nanos: i128) -> bool {
-    (0..TICK.as_nanos().cast_signed()).contains(&(now_nanos - changed_nanos))
-}
-
 fn read_whole(file: &mut File, length: u64) -> io::Result<Bytes> {
     let capacity = usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?;
     let mut bytes = Vec::with_capacity(capacity);
@@ -176,54 +125,14 @@ pub(super) fn hash(
     }
 }
 
-/// How often a file is read that changes while it is read.
-const ATTEMPT_COUNT_MAX: u32 = 3;
-
-/// Longer than a tick of the slowest kernel.
-const TICK: Duration = Duration::from_millis(20);
-
 const BUFFER_BYTES: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::process::Command;
-    use std::time::Instant;
 
     use super::*;
-
-    /// Reads a file that grows by a byte during the first `change_count` readings.
-    #[track_caller]
-    fn check_changing(change_count: usize, expected: Option<&str>) {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("file");
-        fs::write(&path, "x").unwrap();
-        let mut reading_count = 0;
-        let result = unchanged(
-            || File::open(&path),
-            |file, _| {
-                let mut text = String::new();
-                file.read_to_string(&mut text)?;
-                reading_count += 1;
-                if reading_count <= change_count {
-                    fs::write(&path, "x".repeat(1 + reading_count))?;
-                }
-                Ok(text)
-            },
-        );
-        match expected {
-            Some(text) => assert_eq!(result.unwrap().1, text),
-            None => assert!(matches!(result, Err(ReadError::Changing))),
-        }
-    }
-
-    #[test]
-    fn reads_again_what_changed_meanwhile() {
-        check_changing(0, Some("x"));
-        check_changing(1, Some("xx"));
-        check_changing(2, Some("xxx"));
-        check_changing(3, None);
-    }
 
     #[test]
     fn does_not_wait_for_a_fifo() {
@@ -241,25 +150,6 @@ mod tests {
             place.read(&roots, &mut Buffer::new()),
             Err(ReadError::Special)
         ));
-    }
-
-    /// Two contents of one length, one after the other within a tick, looked like one file.
-    #[test]
-    fn waits_for_the_tick() {
-        let now = 1_000_000_000;
-        let check = |changed, expected| assert_eq!(is_recent(changed, now), expected, "{changed}");
-        check(now, true);
-        check(now - 19_999_999, true);
-        check(now - 20_000_000, false);
-        check(now + 1, false);
-        check(0, false);
-
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("file");
-        fs::write(&path, "new").unwrap();
-        let started = Instant::now();
-        unchanged(|| File::open(&path), |_, _| Ok(())).unwrap();
-        assert!(started.elapsed() >= TICK);
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use super::pair::File;
 use super::problem::{Cause, LoadError, MANIFEST_BYTES_MAX, Warning};
-use super::read::{Buffer, Place, ReadError};
+use super::read::{Buffer, Place};
 use super::root::Root;
 use super::walk::Found;
 use super::{Body, SourceDirectory};
 use crate::manifest::{self, Manifest};
+use crate::sys::identity::ReadError;
 
 /// The opened sources.
 pub(super) struct Sources<'a> {

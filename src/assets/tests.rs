@@ -16,6 +16,7 @@ use super::load::load_at;
 use super::*;
 use crate::http::Coding;
 use crate::http::media_type::MediaTypes;
+use crate::sys::identity::Identity;
 
 /// A directory with a source `0` at `/`, and what to load from it.
 struct Site {

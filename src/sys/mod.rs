@@ -6,6 +6,7 @@ pub mod cpus;
 pub mod epoll;
 pub mod event;
 pub mod file;
+pub mod identity;
 pub mod kernel;
 pub mod limits;
 pub mod memory;
