@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use whitering::internal::manifest::Manifest;
+use whitering::internal::manifest::release::Release;
 
 use super::mutation::hostile;
 use super::random::{assert_reached, run};
@@ -54,6 +55,21 @@ fn reads_what_a_json_reader_reads() {
     assert_reached(outcome, 12);
 }
 
+/// Whatever is understood of a record is written so that it is understood alike.
+#[test]
+fn writes_the_record_that_it_read() {
+    let outcome = run(CASE_COUNT, |random| {
+        let text = hostile(random, RECORDS);
+        let Ok(release) = Release::parse(&text) else {
+            return false;
+        };
+        let written = Release::parse(release.to_text().as_bytes()).unwrap();
+        assert_eq!(written, release, "{}", text.escape_ascii());
+        true
+    });
+    assert_reached(outcome, 12);
+}
+
 /// The names in a manifest of a version that is understood.
 fn names(value: &Value) -> Option<Vec<(&str, &str)>> {
     let version = value.get("version")?.as_str()?;
@@ -77,4 +93,11 @@ const CORPUS: &[&[u8]] = &[
     br#"{"paths": {"a": "b", "a": "c"}, "version": "2.0"}"#,
     br#"[[[[{"paths": null, "version": 1.1}]]]]"#,
     br#"{"other": [1, 2.5e3, -0, true, null, {"deep": [[[]]]}], "paths": {"x": "y"}, "version": "1.1"}"#,
+];
+
+const RECORDS: &[&[u8]] = &[
+    br#"{"version": 1, "settings": "", "files": {}}"#,
+    br#"{"version":1,"settings":"ab","files":{"\udcff\ud83d\ude00\n":{"sha256":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF","bytes":7,"media_type":"text/css","immutable":true,"variants":{"br":{"sha256":"0000000000000000000000000000000000000000000000000000000000000000","bytes":18446744073709551615}}}}}"#,
+    br#"{"files": {"a": {"sha256": 1}}, "later": [{"deep": [[]]}, null], "settings": "", "version": 1}"#,
+    br#"{"version": 2, "files": 7}"#,
 ];
