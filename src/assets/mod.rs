@@ -11,6 +11,7 @@ mod options;
 mod pair;
 mod problem;
 mod read;
+mod recorded;
 mod root;
 mod snapshot;
 mod sources;

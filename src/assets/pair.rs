@@ -105,6 +105,7 @@ mod tests {
                 path: c"x".to_owned(),
                 bytes,
                 in_memory: false,
+                recorded: None,
             },
         }
     }

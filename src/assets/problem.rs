@@ -125,6 +125,14 @@ pub enum Cause {
         "is larger than {MANIFEST_BYTES_MAX} bytes and is not read as a manifest; hashed names count as changeable"
     )]
     ManifestTooLarge,
+    /// A record that says nothing.
+    #[error(
+        "is of no use: {0}; loading takes longer, and hashed names of earlier releases count as changeable, until the files are collected again"
+    )]
+    Release(ManifestError),
+    /// A record of unreasonable size.
+    #[error("is larger than {RELEASE_BYTES_MAX} bytes and is not read; loading takes longer")]
+    ReleaseTooLarge,
     /// Header rules too long for it.
     #[error("is not served: its header fields are longer than 64 KiB; shorten the header rules")]
     HeadTooLarge,
@@ -177,6 +185,9 @@ pub(super) fn is_exhaustion(error: &io::Error) -> bool {
 
 /// Manifests are read whole; Django's have about 100 bytes per file.
 pub(super) const MANIFEST_BYTES_MAX: u64 = 256 << 20;
+
+/// Records have about 500 bytes per file.
+pub(super) const RELEASE_BYTES_MAX: u64 = 1 << 30;
 
 #[cfg(test)]
 mod tests {

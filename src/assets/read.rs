@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::recorded::Recorded;
 use super::root::Root;
 use super::{Body, FileBody};
 use crate::sys::beneath;
@@ -25,6 +26,8 @@ pub(super) struct Place {
     pub(super) bytes: u64,
     /// Whether it is to be held in memory.
     pub(super) in_memory: bool,
+    /// What its release recorded of it.
+    pub(super) recorded: Option<Box<Recorded>>,
 }
 
 /// Where bytes are on their way to a digest. One for many files: thousands of its size, each
@@ -50,15 +53,22 @@ impl Buffer {
 }
 
 impl Place {
-    /// Reads the whole file. What stays on disk passes through `buffer`.
+    /// Reads the whole file. What stays on disk passes through `buffer`, unless it is the file
+    /// that its release recorded: then nobody needs its bytes now.
     pub(super) fn read(&self, roots: &[Root], buffer: &mut Buffer) -> Result<Content, ReadError> {
         let (identity, (sha256, bytes)) = self.read_with(roots, |file, identity| {
+            let recorded = self.recorded.as_ref();
+            let known = recorded.filter(|recorded| recorded.is(identity));
+            let known = known.map(|recorded| recorded.sha256);
             // A file that has grown since the budget was divided stays on disk.
             if self.in_memory && identity.bytes <= self.bytes {
                 let bytes = read_whole(file, identity.bytes)?;
-                Ok((Sha256::digest(&bytes).into(), Some(bytes)))
-            } else {
-                Ok((hash(file, identity.bytes, buffer)?, None))
+                let sha256 = known.unwrap_or_else(|| Sha256::digest(&bytes).into());
+                return Ok((sha256, Some(bytes)));
+            }
+            match known {
+                Some(sha256) => Ok((sha256, None)),
+                None => Ok((hash(file, identity.bytes, buffer)?, None)),
             }
         })?;
         let body = match bytes {
@@ -144,6 +154,7 @@ mod tests {
             path: c"fifo".to_owned(),
             bytes: 0,
             in_memory: true,
+            recorded: None,
         };
         let roots = [Root::open(directory.path()).unwrap()];
         assert!(matches!(
@@ -163,6 +174,7 @@ mod tests {
             path: c"file".to_owned(),
             bytes,
             in_memory,
+            recorded: None,
         };
         let memory = place(true, 200_000)
             .read(&roots, &mut Buffer::new())

@@ -1,13 +1,18 @@
 //! All sources together: their files under the URLs they get, and what their manifests say.
 
 use std::collections::HashSet;
+use std::mem;
+
+use bytes::Bytes;
 
 use super::pair::File;
-use super::problem::{Cause, LoadError, MANIFEST_BYTES_MAX, Warning};
+use super::problem::{Cause, LoadError, MANIFEST_BYTES_MAX, RELEASE_BYTES_MAX, Warning};
 use super::read::{Buffer, Place};
+use super::recorded::Records;
 use super::root::Root;
 use super::walk::Found;
 use super::{Body, SourceDirectory};
+use crate::manifest::release;
 use crate::manifest::{self, Manifest};
 use crate::sys::identity::ReadError;
 
@@ -17,12 +22,16 @@ pub(super) struct Sources<'a> {
     directories: &'a [SourceDirectory],
     /// One for each source; empty where there is none.
     manifests: Vec<Manifest>,
+    /// For each source, the names that change with their content, as its release says.
+    immutable: Vec<Vec<Vec<u8>>>,
 }
 
 impl<'a> Sources<'a> {
-    /// Opens `directories` and finds all their files.
+    /// Opens `directories` and finds all their files. Releases from after `now_seconds` are not
+    /// believed what times would have to prove.
     pub(super) fn walk(
         directories: &'a [SourceDirectory],
+        now_seconds: u64,
         warnings: &mut Vec<Warning>,
     ) -> Result<(Self, Vec<File>), LoadError> {
         if directories.len() > usize::from(u16::MAX) {
@@ -32,6 +41,7 @@ impl<'a> Sources<'a> {
             roots: Vec::new(),
             directories,
             manifests: Vec::new(),
+            immutable: Vec::new(),
         };
         let mut files = Vec::new();
         for (root_index, source) in (0..).zip(directories) {
@@ -39,21 +49,27 @@ impl<'a> Sources<'a> {
             let found = root.walk(ENTRY_COUNT_MAX, warnings)?;
             sources.roots.push(root);
             sources.add_manifest(&found, root_index, warnings);
+            let mut records = sources.records(&found, root_index, now_seconds, warnings);
+            sources.immutable.push(mem::take(&mut records.immutable));
             files.extend(found.into_iter().map(|found| File {
                 key: key(source, &found.name),
-                place: place(found, root_index, false),
+                place: Place {
+                    recorded: records.of(&found.name).map(Box::new),
+                    ..place(found, root_index, false)
+                },
             }));
         }
         Ok((sources, files))
     }
 
-    /// The URLs, each with its source, whose content never changes because a manifest says that
-    /// their names were made from it.
+    /// The URLs, each with its source, whose content never changes because a manifest or a
+    /// release says that their names were made from it.
     pub(super) fn hashed(&self) -> HashSet<(u16, Vec<u8>)> {
-        let manifests = (0..).zip(self.directories).zip(&self.manifests);
-        manifests
-            .flat_map(|((root_index, source), manifest)| {
-                let hashed = manifest.hashed();
+        let names = self.manifests.iter().zip(&self.immutable);
+        let sources = (0..).zip(self.directories).zip(names);
+        sources
+            .flat_map(|((root_index, source), (manifest, immutable))| {
+                let hashed = manifest.hashed().chain(immutable.iter().map(Vec::as_slice));
                 hashed.map(move |name| (root_index, key(source, name)))
             })
             .collect()
@@ -72,26 +88,61 @@ impl<'a> Sources<'a> {
     }
 
     fn add_manifest(&mut self, found: &[Found], root_index: u16, warnings: &mut Vec<Warning>) {
-        let file = found
-            .iter()
-            .find(|found| found.name == manifest::FILE_NAME.as_bytes());
-        let manifest = match file.map(|found| self.read_manifest(found, root_index)) {
-            None => Manifest::default(),
-            Some(Ok(manifest)) => manifest,
-            Some(Err(cause)) => {
-                let path = self.roots[usize::from(root_index)]
-                    .directory
-                    .join(manifest::FILE_NAME);
-                warnings.push(Warning::file(path, cause));
-                Manifest::default()
-            }
-        };
+        let manifest = find(found, manifest::FILE_NAME).map(|found| {
+            let text = self.text(found, root_index, MANIFEST_BYTES_MAX);
+            let (text, _) = text?.ok_or(Cause::ManifestTooLarge)?;
+            Manifest::parse(&text).map_err(Cause::Manifest)
+        });
+        let manifest = self.warn(manifest, root_index, manifest::FILE_NAME, warnings);
         self.manifests.push(manifest);
     }
 
-    fn read_manifest(&self, found: &Found, root_index: u16) -> Result<Manifest, Cause> {
-        if found.bytes > MANIFEST_BYTES_MAX {
-            return Err(Cause::ManifestTooLarge);
+    fn records(
+        &self,
+        found: &[Found],
+        root_index: u16,
+        now_seconds: u64,
+        warnings: &mut Vec<Warning>,
+    ) -> Records {
+        let records = find(found, release::FILE_NAME).map(|found| {
+            let text = self.text(found, root_index, RELEASE_BYTES_MAX);
+            let (text, modified_nanos) = text?.ok_or(Cause::ReleaseTooLarge)?;
+            let modified_seconds = modified_nanos.div_euclid(1_000_000_000);
+            let is_past = modified_seconds <= i128::from(now_seconds);
+            let until_nanos = if is_past { modified_nanos } else { i128::MIN };
+            Records::parse(&text, until_nanos).map_err(Cause::Release)
+        });
+        self.warn(records, root_index, release::FILE_NAME, warnings)
+    }
+
+    /// What was read, or nothing where there is nothing or nothing of use.
+    fn warn<T: Default>(
+        &self,
+        read: Option<Result<T, Cause>>,
+        root_index: u16,
+        name: &str,
+        warnings: &mut Vec<Warning>,
+    ) -> T {
+        match read {
+            None => T::default(),
+            Some(Ok(value)) => value,
+            Some(Err(cause)) => {
+                let path = self.roots[usize::from(root_index)].directory.join(name);
+                warnings.push(Warning::file(path, cause));
+                T::default()
+            }
+        }
+    }
+
+    /// The text of a file and when it was written, unless it has more than `bytes_max`.
+    fn text(
+        &self,
+        found: &Found,
+        root_index: u16,
+        bytes_max: u64,
+    ) -> Result<Option<(Bytes, i128)>, Cause> {
+        if found.bytes > bytes_max {
+            return Ok(None);
         }
         let found = Found {
             name: Vec::new(),
@@ -105,10 +156,14 @@ impl<'a> Sources<'a> {
                 ReadError::Changing | ReadError::Special => Cause::Changing,
             })?;
         match content.body {
-            Body::Memory(text) => Manifest::parse(&text).map_err(Cause::Manifest),
+            Body::Memory(text) => Ok(Some((text, content.identity.modified_nanos))),
             Body::File(_) => Err(Cause::Changing),
         }
     }
+}
+
+fn find<'a>(found: &'a [Found], name: &str) -> Option<&'a Found> {
+    found.iter().find(|found| found.name == name.as_bytes())
 }
 
 fn key(source: &SourceDirectory, name: &[u8]) -> Vec<u8> {
@@ -121,6 +176,7 @@ fn place(found: Found, root_index: u16, in_memory: bool) -> Place {
         path: found.path,
         bytes: found.bytes,
         in_memory,
+        recorded: None,
     }
 }
 

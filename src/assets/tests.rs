@@ -1,5 +1,7 @@
 //! Loads whole sites from temporary directories and looks at the snapshots.
 
+mod release;
+
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::os::unix::ffi::OsStrExt;

@@ -17,6 +17,7 @@ mod limits;
 mod negotiation;
 mod pipelining;
 mod ranges;
+mod release;
 mod reload;
 mod requests;
 mod serving;
