@@ -10,6 +10,7 @@ pub mod identity;
 pub mod kernel;
 pub mod limits;
 pub mod memory;
+pub mod rename;
 pub mod signal;
 pub mod socket;
 pub mod uring;
