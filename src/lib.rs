@@ -27,7 +27,8 @@
 //! connection   one client as a pure state machine: bytes and time in, answers out
 //! http         HTTP/1.1 text ↔ types: request, body, path, conditional, range, negotiate, head
 //! assets       what can be served: asset, snapshot (never changes), live (swapped whole), load
-//! manifest     logical name → published name
+//! staticfiles  offline: sources → release: finders, references, compress, publish, verify
+//! manifest     logical name → published name, and what a release holds
 //! sys          the only unsafe code: one file per kernel interface
 //! ```
 //!
@@ -39,6 +40,7 @@
 //! reactor     → connection sys
 //! connection  → http assets
 //! assets      → http manifest sys
+//! staticfiles → http manifest sys
 //! http, manifest, config, sys → nothing of ours
 //! ```
 //!
@@ -64,8 +66,13 @@
 //! *Asset*: a published file at run time. *Variant*: one encoding of it. *Snapshot*: all assets at
 //! one moment. *Manifest*: the file that maps names. *Head*: status line and fields, ready to send.
 //! *Transfer*: a response under way. *Operation*: work the kernel has not finished. *Slot*: the
-//! place of one connection. *Worker*: one thread with an
-//! engine of its own, pinned to its CPU by default.
+//! place of one connection. *Worker*: one thread with an engine of its own, pinned to its CPU by
+//! default.
+//!
+//! Offline: *source*: where files to collect come from. *Logical name*: what a template calls a
+//! file. *Published name*: what a URL calls it, hashed or not. *Release*: a directory of files
+//! under their published names with its manifest, put in place whole. *Record*: `whitering.json`,
+//! the digests and variants of a release.
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")
@@ -78,12 +85,13 @@ mod http;
 mod manifest;
 mod reactor;
 mod server;
+pub mod staticfiles;
 mod sys;
 
 pub use config::{
     Bind, BindError, CONNECTION_COUNT_MAX, Config, ConfigError, EngineChoice, Environment,
-    HeaderRule, HeaderRuleError, Limits, MaxAge, NotFoundFile, Responses, ServeArguments, Source,
-    SourceError,
+    HeaderRule, HeaderRuleError, Limits, MaxAge, NotFoundFile, Responses, ServeArguments,
+Source, SourceError,
 };
 pub use server::{Ended, Engine, Probe, Server, StartError, Summary, probe};
 pub use sys::kernel::Kernel;

@@ -1,0 +1,23 @@
+//! From sources to a release: what `collectstatic` does with WhiteNoise's storage, offline and in
+//! parallel. Finds, hashes, rewrites, compresses, publishes; serves nothing.
+//!
+//! [`collect()`] makes a release, [`verify()`] checks one, [`precompress()`] writes variants into any
+//! directory, and [`crate::Manifest`] gives the URLs of a release's files. The rules are Django's,
+//! byte for byte: on the same files there are the same hashed names, the same rewritten bytes and
+//! the same `staticfiles.json`.
+
+mod fingerprint;
+mod ignore;
+mod options;
+mod problem;
+mod python;
+mod references;
+mod report;
+
+pub use crate::http::Coding;
+pub use options::{
+    CacheOptions, Compat, Compression, DEFAULT_IGNORE, DEFAULT_SKIP_EXTENSIONS, Level, ListedFile,
+    Options, Source, Storage,
+};
+pub use problem::{CollectError, Problem};
+pub use report::{Event, Observer, Report, Silent, VariantTotals};
