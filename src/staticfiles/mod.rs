@@ -10,6 +10,7 @@ mod fingerprint;
 mod ignore;
 mod options;
 mod problem;
+mod publish;
 mod python;
 mod references;
 mod report;
