@@ -6,6 +6,8 @@
 //! byte for byte: on the same files there are the same hashed names, the same rewritten bytes and
 //! the same `staticfiles.json`.
 
+mod cache;
+mod compress;
 mod fingerprint;
 mod ignore;
 mod options;

@@ -1,6 +1,7 @@
 //! The only unsafe code: thin safe wrappers over Linux calls, one file per kernel interface.
 
 pub mod beneath;
+pub mod brotli;
 pub mod cgroup;
 pub mod cpus;
 pub mod epoll;
