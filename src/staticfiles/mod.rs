@@ -7,7 +7,9 @@
 //! the same `staticfiles.json`.
 
 mod cache;
+mod collect;
 mod compress;
+mod finders;
 mod fingerprint;
 mod ignore;
 mod options;
@@ -16,8 +18,10 @@ mod publish;
 mod python;
 mod references;
 mod report;
+mod suggest;
 
 pub use crate::http::Coding;
+pub use collect::collect;
 pub use options::{
     CacheOptions, Compat, Compression, DEFAULT_IGNORE, DEFAULT_SKIP_EXTENSIONS, Level, ListedFile,
     Options, Source, Storage,
