@@ -91,8 +91,9 @@ mod sys;
 pub use config::{
     Bind, BindError, CONNECTION_COUNT_MAX, Config, ConfigError, EngineChoice, Environment,
     HeaderRule, HeaderRuleError, Limits, MaxAge, NotFoundFile, Responses, ServeArguments,
-Source, SourceError,
+    SizeError, Source, SourceError, parse_bytes,
 };
+pub use manifest::{Manifest, ManifestError};
 pub use server::{Ended, Engine, Probe, Server, StartError, Summary, probe};
 pub use sys::kernel::Kernel;
 pub use sys::limits::{ResourceLimit, SystemLimits};

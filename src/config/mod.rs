@@ -19,6 +19,7 @@ pub use check::ConfigError;
 pub use header_rule::{HeaderRule, HeaderRuleError};
 pub use prefix::{Source, SourceError};
 pub use raw::{EngineChoice, Environment, MaxAge, ServeArguments};
+pub use size::{SizeError, parse_bytes};
 
 /// Everything a server is started with: complete, and free of contradictions.
 #[derive(Debug, Clone)]

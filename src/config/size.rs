@@ -4,7 +4,7 @@
 ///
 /// `k`, `m`, `g` and `KiB`, `MiB`, `GiB` are powers of 1024 in any case; `kB`, `MB`, `GB` are
 /// powers of 1000.
-pub(super) fn parse_bytes(text: &str) -> Result<u64, SizeError> {
+pub fn parse_bytes(text: &str) -> Result<u64, SizeError> {
     let text = text.trim();
     let digits_end = text
         .find(|character: char| !character.is_ascii_digit())
@@ -25,7 +25,7 @@ pub(super) fn parse_bytes(text: &str) -> Result<u64, SizeError> {
 
 /// Why a text is no size; all for the operator to mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum SizeError {
+pub enum SizeError {
     /// Does not begin with a digit.
     #[error("a size is a whole number of bytes with an optional unit, such as 256MiB")]
     Number,

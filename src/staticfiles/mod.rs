@@ -13,12 +13,15 @@ mod finders;
 mod fingerprint;
 mod ignore;
 mod options;
+mod precompress;
 mod problem;
 mod publish;
 mod python;
 mod references;
 mod report;
 mod suggest;
+mod url;
+mod verify;
 
 pub use crate::http::Coding;
 pub use collect::collect;
@@ -26,5 +29,8 @@ pub use options::{
     CacheOptions, Compat, Compression, DEFAULT_IGNORE, DEFAULT_SKIP_EXTENSIONS, Level, ListedFile,
     Options, Source, Storage,
 };
+pub use precompress::{PrecompressEvent, PrecompressOptions, PrecompressReport, precompress};
 pub use problem::{CollectError, Problem};
 pub use report::{Event, Observer, Report, Silent, VariantTotals};
+pub use url::{ManifestOpenError, UrlError};
+pub use verify::{Difference, Verified, VerifyError, verify};
