@@ -6,6 +6,7 @@ mod hints;
 use serde::Serialize;
 use whitering::{Kernel, Probe, SystemLimits};
 
+use super::format::Format;
 use super::{Exit, print, say_error, text};
 
 /// Say which engine would run here and why, and which limits will bite.
@@ -15,14 +16,6 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FORMAT", env = "WHITERING_FORMAT", hide_env = true)]
     #[arg(default_value = "text")]
     format: Format,
-}
-
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {

@@ -5,9 +5,14 @@
     allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")
 )]
 
+mod collect;
+mod compress;
 mod doctor;
+mod format;
 mod serve;
 mod text;
+mod url;
+mod verify;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -38,6 +43,10 @@ struct CommandLine {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Serve(Box<serve::Arguments>),
+    Collect(Box<collect::Arguments>),
+    Url(url::Arguments),
+    Verify(verify::Arguments),
+    Compress(compress::Arguments),
     Doctor(doctor::Arguments),
 }
 
@@ -60,6 +69,8 @@ pub(crate) enum Exit {
     Usage = 2,
     /// It stopped with responses under way: at the drain deadline, or by a second signal.
     DrainDeadline = 3,
+    /// It compared, and found a difference.
+    Difference = 4,
     /// Its surroundings configure it wrongly (`EX_CONFIG` of sysexits(3)).
     Configuration = 78,
 }
@@ -76,6 +87,10 @@ pub(crate) fn run() -> Exit {
     start_log(line.log);
     match line.command {
         Command::Serve(arguments) => serve::run(*arguments),
+        Command::Collect(arguments) => collect::run(*arguments),
+        Command::Url(arguments) => url::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Compress(arguments) => compress::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
     }
 }
@@ -119,7 +134,7 @@ fn print(text: &str) -> Exit {
         .and_then(|()| output.flush())
     {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            say_error(&error);
+            say(&format!("error: cannot write the result: {error}"));
             Exit::Failure
         }
         _ => Exit::Success,
@@ -154,6 +169,13 @@ mod tests {
             &["whitering", "serve", "dist", "--immutable", immutable],
             true,
         );
+        check(
+            &["whitering", "url", "--manifest", "static", "a.css", "b.css"],
+            true,
+        );
+        check(&["whitering", "url", "--manifest", "static"], false);
+        check(&["whitering", "verify", "static", "--format", "json"], true);
+        check(&["whitering", "verify"], false);
         check(&["whitering"], false);
         check(&["whitering", "doctor", "site"], false);
         check(&["whitering", "site"], false);

@@ -26,6 +26,31 @@ pub(super) fn bytes(bytes: u64) -> String {
     )
 }
 
+/// `19 %`: `part` of `whole`, which may be nothing.
+pub(super) fn percent(part: u64, whole: u64) -> String {
+    match whole {
+        0 => "0 %".to_owned(),
+        whole => format!("{:.0} %", part as f64 / whole as f64 * 100.0),
+    }
+}
+
+/// A file name for a terminal: what is no text and what would steer it is escaped.
+pub(super) fn name(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character.is_control() {
+                true => shown.extend(character.escape_default()),
+                false => shown.push(character),
+            }
+        }
+        for byte in chunk.invalid() {
+            shown.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    shown
+}
+
 /// `4 ms`, `1.2 s`.
 pub(super) fn duration(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
@@ -85,6 +110,20 @@ mod tests {
         check(&bytes(1_048_575), "1 MiB");
         check(&bytes(8 << 20), "8 MiB");
         check(&bytes(u64::MAX), "16777216 TiB");
+    }
+
+    #[test]
+    fn shows_percentages() {
+        check(&percent(0, 0), "0 %");
+        check(&percent(1, 3), "33 %");
+        check(&percent(u64::MAX, 1), "1844674407370955161600 %");
+    }
+
+    #[test]
+    fn shows_names_without_harm() {
+        check(&name("d/ünï 'a'.css".as_bytes()), "d/ünï 'a'.css");
+        check(&name(b"a\xff\xc3"), r"a\xff\xc3");
+        check(&name(b"\x1b[2J\n"), r"\u{1b}[2J\n");
     }
 
     #[test]
