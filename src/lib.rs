@@ -87,6 +87,7 @@ mod reactor;
 mod server;
 pub mod staticfiles;
 mod sys;
+mod tls;
 
 pub use config::{
     Bind, BindError, CONNECTION_COUNT_MAX, Config, ConfigError, EngineChoice, Environment,

@@ -6,8 +6,29 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which top-level modules of the library each one may name. An edge that is not listed fails.
-const IMPORTS: [(&str, &[&str]); 9] = [
-    ("server", &["config", "reactor", "assets", "sys"]),
+const IMPORTS: [(&str, &[&str]); 15] = [
+    ("adapter", &["config", "server", "service", "assets", "sys"]),
+    (
+        "server",
+        &[
+            "config",
+            "reactor",
+            "lane",
+            "fallback",
+            "tls",
+            "application",
+            "assets",
+            "sys",
+        ],
+    ),
+    (
+        "lane",
+        &["connection", "service", "fallback", "assets", "http", "sys"],
+    ),
+    ("service", &["assets", "http"]),
+    ("fallback", &["http"]),
+    ("application", &["sys"]),
+    ("tls", &["sys"]),
     ("reactor", &["connection", "sys"]),
     ("connection", &["http", "assets"]),
     ("assets", &["http", "manifest", "sys"]),

@@ -101,7 +101,7 @@ impl Control<'_> {
                     Ok(Signal::End) => self.end(),
                     Ok(Signal::Reload) => self.reload(),
                     // There is no log of our own to reopen.
-                    Ok(Signal::Reopen) => {}
+                    Ok(_) => {}
                     Err(_) => signals = never(),
                 },
                 recv(notices) -> notice => match notice {

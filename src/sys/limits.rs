@@ -5,6 +5,7 @@
 )]
 
 use std::path::Path;
+use std::sync::OnceLock;
 use std::{fs, io, thread};
 
 use super::cgroup::CgroupLimits;
@@ -84,14 +85,27 @@ pub fn locked_memory() -> io::Result<ResourceLimit> {
 pub fn raise_descriptors() -> io::Result<ResourceLimit> {
     let mut limit = raw_limit(libc::RLIMIT_NOFILE)?;
     if limit.rlim_cur != limit.rlim_max {
+        DESCRIPTORS_AT_START.get_or_init(|| limit);
         limit.rlim_cur = limit.rlim_max;
-        // SAFETY: `limit` is a whole rlimit, which the kernel only reads.
-        let result = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) };
-        if result != 0 {
-            return Err(io::Error::last_os_error());
-        }
+        set_descriptors(&limit)?;
     }
     descriptors()
+}
+
+/// The limit of open files before it was raised; none if it was not. Programs that were written
+/// for the usual one, with `select(2)`, are started with it.
+pub(super) fn descriptors_at_start() -> Option<libc::rlimit> {
+    DESCRIPTORS_AT_START.get().copied()
+}
+
+/// Sets the limit of open files. Also called between fork and exec.
+pub(super) fn set_descriptors(limit: &libc::rlimit) -> io::Result<()> {
+    // SAFETY: `limit` is a whole rlimit, which the kernel only reads.
+    let result = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, limit) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 /// The longest accept queue of a listener: what `net.core.somaxconn` below `root` says.
@@ -135,6 +149,8 @@ fn raw_limit(resource: Resource) -> io::Result<libc::rlimit> {
     }
     Ok(limit)
 }
+
+static DESCRIPTORS_AT_START: OnceLock<libc::rlimit> = OnceLock::new();
 
 #[cfg(target_env = "gnu")]
 type Resource = libc::__rlimit_resource_t;

@@ -3,6 +3,7 @@
 pub mod beneath;
 pub mod brotli;
 pub mod cgroup;
+pub mod child;
 pub mod cpus;
 pub mod epoll;
 pub mod event;

@@ -7,6 +7,8 @@ use std::io;
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 /// How a TCP listener is made. Accepted connections inherit the options.
@@ -55,6 +57,15 @@ pub fn listen(address: SocketAddr, options: ListenerOptions) -> io::Result<TcpLi
         libc::TCP_USER_TIMEOUT,
         timeout_millis,
     )?;
+    // Handed down to who is accepted: a client that is gone without a word is noticed also where
+    // nothing is sent, as after a switch of protocols. The time above ends the probes.
+    set(&socket, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1)?;
+    for (name, seconds) in [
+        (libc::TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS),
+        (libc::TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS),
+    ] {
+        set(&socket, libc::IPPROTO_TCP, name, seconds)?;
+    }
     bind(&socket, address)?;
     // SAFETY: no memory is passed.
     check(unsafe { libc::listen(socket.as_raw_fd(), options.backlog) })?;
@@ -115,6 +126,33 @@ pub fn client(source: Option<Ipv4Addr>) -> io::Result<OwnedFd> {
         bind(&socket, SocketAddr::from((source, 0)))?;
     }
     Ok(socket)
+}
+
+/// Whether somebody listens on the Unix socket at `path`; it does not wait where the queue of
+/// connections is full, as std does (`connect(2)`).
+pub fn is_listening(path: &Path) -> bool {
+    // SAFETY: the structure is made of integers, for which zeroes are valid.
+    let mut raw: libc::sockaddr_un = unsafe { mem::zeroed() };
+    raw.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    let bytes = path.as_os_str().as_bytes();
+    if bytes.is_empty() || bytes.len() >= raw.sun_path.len() {
+        return false;
+    }
+    for (place, byte) in raw.sun_path.iter_mut().zip(bytes) {
+        *place = byte.cast_signed() as libc::c_char;
+    }
+    let flags = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: no memory is passed.
+    let Ok(descriptor) = check(unsafe { libc::socket(libc::AF_UNIX, flags, 0) }) else {
+        return false;
+    };
+    // SAFETY: the descriptor is new and nobody else's.
+    let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
+    let length = mem::size_of_val(&raw) as libc::socklen_t;
+    let pointer = (&raw const raw).cast();
+    // SAFETY: the address outlives the call and has the length passed with it.
+    let connected = check(unsafe { libc::connect(socket.as_raw_fd(), pointer, length) });
+    connected.map_or_else(|error| error.kind() == io::ErrorKind::WouldBlock, |_| true)
 }
 
 /// The next connection that waits on `listener`; it does not block (`accept4(2)`).
@@ -237,6 +275,16 @@ fn count(result: isize) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
+/// Keeps `descriptor`, which the process was started with, from the processes that it starts: a
+/// listener that lives on in one of them takes connections that nobody answers.
+///
+/// # Errors
+/// What `fcntl(2)` answered.
+pub fn keep_from_children(descriptor: i32) -> io::Result<()> {
+    // SAFETY: no memory is passed.
+    check(unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) }).map(drop)
+}
+
 /// Takes over listening socket `descriptor`, which the process was started with.
 ///
 /// # Errors
@@ -258,4 +306,45 @@ pub fn inherit(descriptor: i32) -> io::Result<OwnedFd> {
     // SAFETY: no memory is passed.
     check(unsafe { libc::fcntl(copy, libc::F_SETFL, libc::O_NONBLOCK) })?;
     Ok(socket)
+}
+
+/// Before a silent client is asked whether it is still there, and between two such questions.
+const KEEPALIVE_IDLE_SECONDS: c_int = 30;
+const KEEPALIVE_INTERVAL_SECONDS: c_int = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::TcpStream;
+
+    #[test]
+    fn who_is_accepted_is_asked_whether_it_is_still_there() {
+        let options = ListenerOptions {
+            shared_port: false,
+            user_timeout: Duration::from_secs(60),
+            backlog: 8,
+        };
+        let listener = listen("127.0.0.1:0".parse().unwrap(), options).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.write_all(b"x").unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        let check = |level, name, expected: c_int| {
+            let mut value: c_int = 0;
+            let mut length = mem::size_of_val(&value) as libc::socklen_t;
+            let (descriptor, pointer) = (accepted.as_raw_fd(), (&raw mut value).cast());
+            // SAFETY: the value is ours to write and has the length passed with it.
+            let result =
+                unsafe { libc::getsockopt(descriptor, level, name, pointer, &raw mut length) };
+            assert_eq!((result, value), (0, expected), "{name}");
+        };
+        check(libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1);
+        check(
+            libc::IPPROTO_TCP,
+            libc::TCP_KEEPIDLE,
+            KEEPALIVE_IDLE_SECONDS,
+        );
+        check(libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT, 60_000);
+    }
 }
