@@ -78,6 +78,7 @@
     allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")
 )]
 
+mod application;
 mod assets;
 mod config;
 mod connection;
