@@ -69,6 +69,9 @@ impl FileBody {
 }
 
 impl Asset {
+    /// One for each coding.
+    pub const VARIANT_COUNT_MAX: usize = 4;
+
     /// Which variant is the file as it is.
     pub fn identity_index(&self) -> usize {
         let is_identity = |variant: &Variant| variant.coding == Coding::Identity;

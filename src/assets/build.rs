@@ -188,7 +188,9 @@ impl Builder<'_> {
     }
 
     fn path(&self, place: &Place) -> PathBuf {
-        self.roots[usize::from(place.root_index)].join(place.path.as_bytes())
+        let root = self.roots.get(usize::from(place.root_index));
+        let name = place.path.as_bytes();
+        root.map_or_else(|| super::sources::packed_path(name), |root| root.join(name))
     }
 }
 

@@ -180,6 +180,7 @@ mod tests {
             index_file: Some("index.html".to_owned()),
             immutable: None,
             not_found: None,
+            packed: Vec::new(),
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) fn load_at(
     thread_count: usize,
 ) -> Result<Loaded, LoadError> {
     let mut warnings = Vec::new();
-    let (sources, mut files) = Sources::walk(&options.sources, now_seconds, &mut warnings)?;
+    let (sources, mut files) = Sources::walk(options, now_seconds, &mut warnings)?;
     let shadowed_count = shadow(&mut files);
     tracing::debug!(
         files = files.len(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use globset::GlobMatcher;
 use regex::bytes::Regex;
 
+use super::PackedSource;
 use crate::http::media_type::MediaTypes;
 
 /// Everything that loading needs to know.
@@ -12,6 +13,8 @@ use crate::http::media_type::MediaTypes;
 pub struct Options {
     /// Where files come from; of two with the same URL the first source's is served.
     pub sources: Vec<SourceDirectory>,
+    /// Releases within the program; they come after the directories.
+    pub packed: Vec<PackedSource>,
     /// Bytes of bodies that may stay in memory; small files come first.
     pub memory_budget_bytes: u64,
     /// Larger bodies stay on disk whatever the budget is.

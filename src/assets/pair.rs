@@ -73,6 +73,8 @@ pub(super) fn divide_memory(groups: &mut [Group], budget_bytes: u64, file_bytes_
         places.push(&mut group.original.place);
         places.extend(group.variants.iter_mut().map(|(_, place)| place));
     }
+    // What is part of the program is in memory as it is.
+    places.retain(|place| place.packed.is_none());
     // Stable: of equal sizes the first in the order of URLs.
     places.sort_by_key(|place| place.bytes);
     let mut left = budget_bytes;
@@ -106,6 +108,7 @@ mod tests {
                 bytes,
                 in_memory: false,
                 recorded: None,
+                packed: None,
             },
         }
     }

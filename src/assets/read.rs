@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::packed::PackedContent;
 use super::recorded::Recorded;
 use super::root::Root;
 use super::{Body, FileBody};
@@ -16,7 +17,7 @@ use crate::sys::beneath;
 use crate::sys::identity::{Identity, ReadError, unchanged};
 
 /// A file to read.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     /// Index of its source.
     pub(super) root_index: u16,
@@ -28,6 +29,8 @@ pub(super) struct Place {
     pub(super) in_memory: bool,
     /// What its release recorded of it.
     pub(super) recorded: Option<Box<Recorded>>,
+    /// Its content, if it is in the program itself; there is no root then.
+    pub(super) packed: Option<Box<PackedContent>>,
 }
 
 /// Where bytes are on their way to a digest. One for many files: thousands of its size, each
@@ -56,6 +59,9 @@ impl Place {
     /// Reads the whole file. What stays on disk passes through `buffer`, unless it is the file
     /// that its release recorded: then nobody needs its bytes now.
     pub(super) fn read(&self, roots: &[Root], buffer: &mut Buffer) -> Result<Content, ReadError> {
+        if let Some(packed) = &self.packed {
+            return Ok(packed.read(self.recorded.as_deref()));
+        }
         let (identity, (sha256, bytes)) = self.read_with(roots, |file, identity| {
             let recorded = self.recorded.as_ref();
             let known = recorded.filter(|recorded| recorded.is(identity));
@@ -155,6 +161,7 @@ mod tests {
             bytes: 0,
             in_memory: true,
             recorded: None,
+            packed: None,
         };
         let roots = [Root::open(directory.path()).unwrap()];
         assert!(matches!(
@@ -175,6 +182,7 @@ mod tests {
             bytes,
             in_memory,
             recorded: None,
+            packed: None,
         };
         let memory = place(true, 200_000)
             .read(&roots, &mut Buffer::new())

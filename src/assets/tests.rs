@@ -1,5 +1,6 @@
 //! Loads whole sites from temporary directories and looks at the snapshots.
 
+mod packed;
 mod release;
 
 use std::ffi::OsStr;
@@ -42,6 +43,7 @@ impl Site {
                 index_file: Some("index.html".to_owned()),
                 immutable: None,
                 not_found: None,
+                packed: Vec::new(),
             },
         };
         site.source("/", files);

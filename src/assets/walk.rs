@@ -199,6 +199,14 @@ impl Walk<'_> {
     }
 }
 
+/// Whether the file called `name` may be served, by the names that lead to it.
+pub(super) fn is_public(name: &[u8]) -> bool {
+    let mut segments = name.split(|&byte| byte == b'/');
+    let first = segments.next().unwrap_or_default();
+    let is_dot = |segment: &[u8]| segment.starts_with(b".");
+    (!is_dot(first) || first == WELL_KNOWN) && !segments.any(is_dot) && !name.is_empty()
+}
+
 /// Whether dot files stay private here. Only the directory of RFC 8615, and only at the root,
 /// is meant for the public; dot files within it are not.
 fn is_hidden(directory: &Directory, file_name: &[u8]) -> bool {

@@ -1,12 +1,15 @@
 //! Writes the chosen answer behind what is already to be sent.
 
 use super::BufferPool;
-use super::choose::{Choice, Chosen};
 use super::outgoing::{Held, Outgoing, Source};
-use super::text::{Persistence, boundary, content_range, parts_bytes, push_head, push_number};
+use super::text::{Persistence, push_head};
+use crate::assets::{Choice, Chosen, OPTIONS_FIELDS, PREFLIGHT_FIELDS};
 use crate::http::head::{DATE_BYTES, date_offset};
+use crate::http::multipart::{
+    content_length, content_range, content_type, parts_bytes, unsatisfied_range,
+};
 use crate::http::path;
-use crate::http::request::{Method, Request, RequestError, Target, Version};
+use crate::http::request::{Method, Request, Target, Version};
 use crate::http::status::Status;
 
 /// Writes one answer; borrowed from the connection for as long as that takes.
@@ -41,9 +44,7 @@ impl Answer<'_> {
                 let heads = &chosen.variant.heads;
                 let length = parts_bytes(heads, &ranges, chosen.variant.body.bytes());
                 let buffer = self.outgoing.buffer(self.pool);
-                buffer.extend_from_slice(b"Content-Type: multipart/byteranges; boundary=");
-                buffer.extend_from_slice(boundary(heads));
-                buffer.extend_from_slice(b"\r\n");
+                content_type(buffer, heads);
                 buffer.extend_from_slice(heads.fields_after_type());
                 self.end(length);
                 self.outgoing.begin_body(start, self.persistence);
@@ -51,24 +52,23 @@ impl Answer<'_> {
             }
             Choice::Unsatisfiable { length } => {
                 self.start(Status::RangeNotSatisfiable);
-                let buffer = self.outgoing.buffer(self.pool);
-                buffer.extend_from_slice(b"Content-Range: bytes */");
-                push_number(buffer, length);
-                buffer.extend_from_slice(b"\r\n");
+                unsatisfied_range(self.outgoing.buffer(self.pool), length);
                 self.text(Status::RangeNotSatisfiable);
             }
             Choice::Redirect { location, fields } => self.redirect(request, location, fields),
             Choice::Options => {
                 self.start(Status::NoContent);
-                self.fields(b"Allow: GET, HEAD, OPTIONS\r\n");
+                self.fields(OPTIONS_FIELDS.as_bytes());
                 self.last_line();
             }
             Choice::Preflight => {
                 self.start(Status::NoContent);
-                self.fields(PREFLIGHT_FIELDS);
+                self.fields(PREFLIGHT_FIELDS.as_bytes());
                 self.last_line();
             }
             Choice::Refusal(status) => self.refusal(status),
+            // Of an asset that went away while its body was read, which nobody gets any more.
+            Choice::Fallback => self.refusal(Status::NotFound),
         }
     }
 
@@ -118,11 +118,7 @@ impl Answer<'_> {
     /// A status with its own small text.
     pub(super) fn refusal(mut self, status: Status) {
         self.start(status);
-        match status {
-            Status::MethodNotAllowed => self.fields(b"Allow: GET, HEAD\r\n"),
-            Status::ServiceUnavailable => self.fields(b"Retry-After: 1\r\n"),
-            _ => {}
-        }
+        self.fields(status.fields().as_bytes());
         self.text(status);
     }
 
@@ -153,10 +149,7 @@ impl Answer<'_> {
 
     /// Ends a head whose body has `length` bytes.
     fn end(&mut self, length: u64) {
-        let buffer = self.outgoing.buffer(self.pool);
-        buffer.extend_from_slice(b"Content-Length: ");
-        push_number(buffer, length);
-        buffer.extend_from_slice(b"\r\n");
+        content_length(self.outgoing.buffer(self.pool), length);
         self.last_line();
     }
 
@@ -174,20 +167,6 @@ fn source(held: &Held, chosen: Chosen<'_>) -> Source {
     Source::new(held.clone(), chosen.asset_index, chosen.variant_index)
 }
 
-/// The status a refused request is answered with.
-pub(super) const fn status_of(error: RequestError) -> Status {
-    match error {
-        RequestError::Malformed => Status::BadRequest,
-        RequestError::HeadTooLarge => Status::RequestHeaderFieldsTooLarge,
-        RequestError::TargetTooLong => Status::UriTooLong,
-        RequestError::BodyTooLarge => Status::ContentTooLarge,
-        RequestError::Misdirected => Status::MisdirectedRequest,
-        RequestError::Version => Status::HttpVersionNotSupported,
-        RequestError::TransferCoding => Status::NotImplemented,
-        RequestError::Expectation => Status::ExpectationFailed,
-    }
-}
-
 /// How the connection goes on after the answer to `request`, unless we are `closing` it.
 pub(super) const fn persistence(request: &Request<'_>, closing: bool) -> Persistence {
     match (request.persistent && !closing, request.version) {
@@ -201,9 +180,3 @@ pub(super) const fn persistence(request: &Request<'_>, closing: bool) -> Persist
 pub(super) fn is_head_only(request: &Request<'_>) -> bool {
     request.method == Method::Head
 }
-
-/// Every method and field that can succeed here is allowed, for a day.
-const PREFLIGHT_FIELDS: &[u8] = b"Access-Control-Allow-Origin: *\r\n\
-    Access-Control-Allow-Methods: GET, HEAD\r\n\
-    Access-Control-Allow-Headers: *\r\n\
-    Access-Control-Max-Age: 86400\r\n";

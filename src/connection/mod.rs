@@ -6,10 +6,10 @@
 
 mod answer;
 mod buffers;
-mod choose;
 mod outgoing;
 mod receive;
 mod requests;
+mod settings;
 mod text;
 
 use std::time::Duration;
@@ -20,8 +20,10 @@ pub use outgoing::{BodyPart, Held, Loan, Published, Source};
 use outgoing::{Next, Outgoing};
 use receive::ReceiveBuffer;
 use requests::is_head;
+pub use settings::{Context, Settings, Tick};
 use text::Persistence;
 
+pub use crate::assets::OpenError;
 use crate::http::body::BodyReader;
 pub use crate::http::date::format as http_date;
 pub use crate::http::head::DATE_BYTES;
@@ -38,8 +40,14 @@ pub struct Connection {
     deadline: Tick,
     /// Bytes sent since the write deadline was last put off.
     sent_bytes: u32,
+    /// Whether anything has been answered or ignored, so that no preface can follow.
+    has_begun: bool,
     /// The client will send nothing more.
     half_closed: bool,
+    /// Whether a client that may ask on has had an answer while the server is shutting down, or
+    /// shortly before: closed at once, the socket would be reset by what it asks, and the answer
+    /// be lost.
+    ends_busy: bool,
 }
 
 /// What a connection is doing. Data that exists in one state only lives there.
@@ -53,6 +61,8 @@ enum State {
     Body(Box<PendingRequest>),
     /// Answers are being sent.
     Responding(Then),
+    /// Somebody else goes on, with everything that was received and not answered.
+    HandingOver,
     /// The last answer is sent, and the sending side has to be shut down.
     Finishing,
     /// What the client still sends is dropped, so that it gets to read the last answer
@@ -69,6 +79,8 @@ enum Then {
     Continue,
     /// The body of a request that waited for 100.
     ReadBody(Box<PendingRequest>),
+    /// What was received is somebody else's.
+    HandOver,
     /// Nothing: the client wanted it so.
     Close,
     /// Nothing, but the client may still be sending.
@@ -100,62 +112,9 @@ pub enum Want {
     Close,
     /// Close and let the kernel forget what is not yet delivered.
     Abort,
-}
-
-/// Why a file that is in the snapshot cannot be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OpenError {
-    /// It is not there any more, or may not be read.
-    Missing,
-    /// There is another file in its place.
-    Changed,
-    /// The system is short of something, which passes.
-    Unavailable,
-}
-
-/// Seconds on the worker's own clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Tick(pub u32);
-
-/// What connections are held to. Waits are counted in whole seconds, rounded up.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Longest request head in bytes.
-    pub head_bytes_max: usize,
-    /// Longest request target in bytes.
-    pub target_bytes_max: usize,
-    /// Longest request body that is read and dropped, in bytes.
-    pub body_bytes_max: u64,
-    /// For a whole head, counted from its first byte or from the start of the connection.
-    pub head_timeout: Duration,
-    /// For a whole body.
-    pub body_timeout: Duration,
-    /// Between requests.
-    pub idle_timeout: Duration,
-    /// For each [`WRITE_PROGRESS_BYTES`] of answers, or what is left of them.
-    pub write_timeout: Duration,
-    /// Whether CORS preflights are answered.
-    pub cors: bool,
-}
-
-/// What an event may use besides the connection itself.
-pub struct Context<'a> {
-    /// What new requests are answered from.
-    pub held: &'a Held,
-    /// What the worker holds its connections to.
-    pub settings: &'a Settings,
-    /// The worker's clock.
-    pub now: Tick,
-    /// The wall clock, in seconds since 1970.
-    pub unix_seconds: u64,
-    /// The wall clock as the value of `Date`.
-    pub date: &'a [u8; DATE_BYTES],
-    /// Whether connections are to end as soon as their requests are answered.
-    pub draining: bool,
-    /// Buffers for what is sent and kept.
-    pub pool: &'a mut BufferPool,
-    /// Room for a decoded path.
-    pub path_scratch: &'a mut Vec<u8>,
+    /// Receive nothing more; when nothing is in flight, give the socket and
+    /// [`Connection::take_received`] to somebody else.
+    HandOver,
 }
 
 impl Connection {
@@ -172,7 +131,9 @@ impl Connection {
                 first_request
             },
             sent_bytes: 0,
+            has_begun: false,
             half_closed: false,
+            ends_busy: false,
         }
     }
 
@@ -187,6 +148,7 @@ impl Connection {
                 // Never so, and not worth a worker if it were.
                 Next::Nothing => Want::Abort,
             },
+            State::HandingOver => Want::HandOver,
             State::Finishing => Want::Finish,
             State::Closed { aborted: false } => Want::Close,
             State::Closed { aborted: true } => Want::Abort,
@@ -194,10 +156,21 @@ impl Connection {
     }
 
     /// Whether bytes may be received now. False for a client that sends requests without
-    /// reading the answers; and after it has said that nothing more comes.
+    /// reading the answers; after it has said that nothing more comes; and once the rest is for
+    /// somebody else to receive.
     pub fn may_receive(&self) -> bool {
         let is_full = self.received.len() >= RECEIVED_BYTES_MAX;
-        !self.half_closed && !is_full && !matches!(self.state, State::Closed { .. })
+        let is_ending = matches!(
+            self.state,
+            State::Closed { .. } | State::HandingOver | State::Responding(Then::HandOver)
+        );
+        !self.half_closed && !is_full && !is_ending
+    }
+
+    /// Takes what was received and not answered, from the first byte of a request; for
+    /// [`Want::HandOver`].
+    pub fn take_received(&mut self) -> Vec<u8> {
+        self.received.take_copy()
     }
 
     /// When [`Self::on_deadline`] is due.
@@ -238,7 +211,7 @@ impl Connection {
                 // Nothing more is answered, but the client must be let finish.
                 self.state = State::Responding(Then::Finish);
             }
-            State::Responding(_) => self.received.push(bytes, context.pool),
+            State::Responding(_) | State::HandingOver => self.received.push(bytes, context.pool),
             State::Idle | State::Head | State::Body(_) if self.received.is_empty() => {
                 let (answered, scanned) = self.process(bytes, 0, context);
                 if answered < bytes.len() {
@@ -257,7 +230,8 @@ impl Connection {
     pub fn on_end(&mut self) {
         self.half_closed = true;
         match self.state {
-            State::Responding(_) | State::Finishing | State::Closed { .. } => {}
+            State::Responding(_) | State::HandingOver | State::Finishing | State::Closed { .. } => {
+            }
             _ => self.close(),
         }
     }
@@ -297,11 +271,8 @@ impl Connection {
     /// The file cannot be sent; the answer says so instead.
     pub fn on_open_failed(&mut self, error: OpenError, context: &mut Context<'_>) {
         let persistence = self.outgoing.retract_tail();
-        let status = match error {
-            OpenError::Missing => Status::NotFound,
-            OpenError::Changed | OpenError::Unavailable => Status::ServiceUnavailable,
-        };
-        self.answer(persistence, false, context).refusal(status);
+        self.answer(persistence, false, context)
+            .refusal(error.status());
     }
 
     /// `count` bytes were sent from the file.
@@ -341,7 +312,11 @@ impl Connection {
                 self.deadline = context.after(context.settings.write_timeout);
             }
             State::Responding(_) => self.state = State::Closed { aborted: true },
-            State::Closed { .. } => {}
+            State::HandingOver | State::Closed { .. } => {}
+            State::Idle if self.ends_busy => {
+                self.received.clear(context.pool);
+                self.state = State::Finishing;
+            }
             _ => self.close(),
         }
     }
@@ -351,6 +326,16 @@ impl Connection {
         if self.is_idle() {
             self.deadline = self.deadline.min(context.now);
         }
+    }
+
+    /// Like [`Self::on_drain`], where the end does not wait for the next look at the deadlines: the
+    /// last answer may still be on its way.
+    pub fn on_drain_at_once(&mut self, context: &Context<'_>) {
+        // The deadline of an idle connection was set when that was sent.
+        let from_now = context.after(context.settings.idle_timeout);
+        let seconds = from_now.0.saturating_sub(self.deadline.0);
+        self.ends_busy |= self.is_idle() && self.has_begun && seconds <= DELIVERY_SECONDS;
+        self.on_drain(context);
     }
 
     /// Gives the memory back that a connection needs only while something is under way.
@@ -387,12 +372,14 @@ impl Connection {
                 self.deadline = context.after(context.settings.idle_timeout);
                 if context.draining {
                     self.deadline = context.now;
+                    self.ends_busy = true;
                 }
             }
             State::Responding(Then::ReadBody(pending)) => {
                 self.state = State::Body(pending);
                 self.deadline = context.after(context.settings.body_timeout);
             }
+            State::Responding(Then::HandOver) => return self.begin_hand_over(),
             State::Responding(Then::Close) => return self.close(),
             _ => {
                 self.received.clear(context.pool);
@@ -403,9 +390,16 @@ impl Connection {
         if !self.received.is_empty() {
             self.process_received(context);
         }
-        if self.half_closed && !matches!(self.state, State::Responding(_)) {
+        if self.half_closed && !matches!(self.state, State::Responding(_) | State::HandingOver) {
             self.close();
         }
+    }
+
+    /// Nothing is waited for any more but that nothing is in flight: that takes no client, and
+    /// no deadline.
+    fn begin_hand_over(&mut self) {
+        self.state = State::HandingOver;
+        self.deadline = Tick::NEVER;
     }
 
     fn answer<'a>(
@@ -425,33 +419,6 @@ impl Connection {
     }
 }
 
-impl Context<'_> {
-    /// The first tick at which at least `wait` has passed: `now` may be a tick old.
-    fn after(&self, wait: Duration) -> Tick {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0) + 1;
-        Tick(
-            self.now
-                .0
-                .saturating_add(u32::try_from(seconds).unwrap_or(u32::MAX)),
-        )
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            head_bytes_max: 16 * 1024,
-            target_bytes_max: 8 * 1024,
-            body_bytes_max: 64 * 1024,
-            head_timeout: Duration::from_secs(10),
-            body_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(75),
-            write_timeout: Duration::from_secs(60),
-            cors: true,
-        }
-    }
-}
-
 /// Unanswered bytes beyond which a client is not read from. What has been received by the time
 /// that reading stops is kept as well: a turn's worth of receive buffers at most.
 const RECEIVED_BYTES_MAX: usize = 32 * 1024;
@@ -461,6 +428,9 @@ pub const WRITE_PROGRESS_BYTES: u32 = 64 * 1024;
 
 /// What a client that was accepted while draining has for a request that is on its way.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
+
+/// How long an answer may be on its way after the kernel has taken it.
+const DELIVERY_SECONDS: u32 = 1;
 
 /// What is dropped from a client that sends on after its last answer.
 const LINGER_BYTES_MAX: u32 = 1024 * 1024;

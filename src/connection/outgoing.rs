@@ -6,9 +6,10 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::text::{Persistence, part_end, part_head};
+use super::text::Persistence;
 use super::{BufferPool, SEND_BUFFER_BYTES};
 use crate::assets::{Body, FileBody, Snapshot, Variant};
+use crate::http::multipart::{part_end, part_head};
 use crate::http::range::Ranges;
 
 /// A worker's own handle on the snapshot. Cloning it counts in the worker's memory only, so

@@ -66,6 +66,13 @@ impl ReceiveBuffer {
         }
     }
 
+    /// Takes all bytes, without the room around them.
+    pub(super) fn take_copy(&mut self) -> Vec<u8> {
+        let copy = self.bytes().to_vec();
+        self.start = self.bytes.len();
+        copy
+    }
+
     /// Notes that `scanned` of the bytes were searched.
     pub(super) fn set_scanned(&mut self, scanned: usize) {
         self.scanned = scanned;

@@ -2,9 +2,9 @@
 //! other, and each is answered or refused.
 
 use super::answer;
-use super::choose::{self, Clock};
 use super::text::Persistence;
-use super::{Connection, Context, PendingRequest, State, Then};
+use super::{Connection, Context, PendingRequest, Settings, State, Then};
+use crate::assets::{self, Choice};
 use crate::http::body::BodyReader;
 use crate::http::request::{BodyFraming, Fields, Request, RequestError, head_end};
 use crate::http::status::Status;
@@ -19,6 +19,8 @@ enum Step {
     Wait,
     /// The rest is not looked at any more.
     End(Then),
+    /// The rest is for somebody else.
+    HandOver,
 }
 
 impl Connection {
@@ -65,6 +67,7 @@ impl Connection {
                 Step::Next => request_count += 1,
                 Step::More => {}
                 Step::Wait => break Then::Continue,
+                Step::HandOver => break Then::HandOver,
                 Step::End(Then::Close) if !rest.is_empty() => {
                     rest = &[];
                     break Then::Finish;
@@ -97,6 +100,7 @@ impl Connection {
             self.deadline = context.after(settings.head_timeout);
             if let Some(after) = rest.strip_prefix(b"\r\n") {
                 *rest = after;
+                self.has_begun = true;
                 return Step::More;
             }
         }
@@ -113,27 +117,35 @@ impl Connection {
             }
             Ok(Some(end)) => {
                 let (head, after) = rest.split_at(end);
-                *rest = after;
                 *scanned = 0;
                 self.state = State::Idle;
-                self.process_request(head, after.is_empty(), context)
+                let step = self.process_request(head, after, context);
+                // Until it is answered or refused, a request stays where it is.
+                if !matches!(step, Step::Wait | Step::HandOver) {
+                    *rest = after;
+                }
+                step
             }
         }
     }
 
-    fn process_request(
-        &mut self,
-        head: &[u8],
-        nothing_follows: bool,
-        context: &mut Context<'_>,
-    ) -> Step {
+    fn process_request(&mut self, head: &[u8], after: &[u8], context: &mut Context<'_>) -> Step {
+        let nothing_follows = after.is_empty();
         let mut fields = Fields::new();
-        let request = match Request::parse(head, &mut fields, context.settings.target_bytes_max) {
+        let request = match parse(head, &mut fields, context.settings) {
             Ok(request) => request,
-            Err(error) => return self.refuse_request(error, is_head(head), context),
+            Err(error) => {
+                return self
+                    .process_preface(head, after, context.settings)
+                    .unwrap_or_else(|| self.refuse_request(error, is_head(head), context));
+            }
         };
         if request.body == BodyFraming::None {
             return self.answer_request(&request, nothing_follows, context);
+        }
+        // Nothing of the body may be read, and nobody told to send it, if it is not for us.
+        if context.settings.hands_over && is_for_fallback(&request, context) {
+            return Step::HandOver;
         }
         match BodyReader::new(request.body, context.settings.body_bytes_max) {
             Err(error) => self.refuse_request(error, is_head(head), context),
@@ -155,17 +167,28 @@ impl Connection {
         }
     }
 
+    /// What to do if `head` and what comes `after` it are, or may become, the first bytes of an
+    /// HTTP/2 connection (RFC 9113 §3.4).
+    fn process_preface(&mut self, head: &[u8], after: &[u8], settings: &Settings) -> Option<Step> {
+        let may_begin = settings.prior_knowledge && !self.has_begun && self.outgoing.is_empty();
+        let rest = PREFACE.strip_prefix(head).filter(|_| may_begin)?;
+        if after.starts_with(rest) {
+            Some(Step::HandOver)
+        } else if rest.starts_with(after) {
+            self.state = State::Head;
+            Some(Step::Wait)
+        } else {
+            None
+        }
+    }
+
     /// The body of a request has been read to its end.
     fn answer_pending(&mut self, nothing_follows: bool, context: &mut Context<'_>) -> Step {
         let State::Body(pending) = std::mem::replace(&mut self.state, State::Idle) else {
             unreachable!("invariant: called in this state only");
         };
         let mut fields = Fields::new();
-        match Request::parse(
-            &pending.head,
-            &mut fields,
-            context.settings.target_bytes_max,
-        ) {
+        match parse(&pending.head, &mut fields, context.settings) {
             Ok(request) => self.answer_request(&request, nothing_follows, context),
             Err(error) => self.refuse_request(error, is_head(&pending.head), context),
         }
@@ -179,17 +202,11 @@ impl Connection {
     ) -> Step {
         // While draining, requests that are here already are still answered.
         let persistence = answer::persistence(request, context.draining && nothing_follows);
-        let clock = Clock {
-            unix_seconds: context.unix_seconds,
-        };
-        let snapshot = &***context.held;
-        let choice = choose::choose(
-            request,
-            snapshot,
-            context.settings,
-            clock,
-            context.path_scratch,
-        );
+        let policy = context.policy();
+        let choice = assets::choose(request, context.held, policy, context.path_scratch);
+        if matches!(choice, Choice::Fallback) && request.body == BodyFraming::None {
+            return Step::HandOver;
+        }
         self.answer(persistence, answer::is_head_only(request), context)
             .write(request, choice);
         match persistence {
@@ -206,7 +223,7 @@ impl Connection {
         head_only: bool,
         context: &mut Context<'_>,
     ) -> Step {
-        self.refuse(answer::status_of(error), head_only, context);
+        self.refuse(error.status(), head_only, context);
         Step::End(Then::Finish)
     }
 
@@ -219,8 +236,12 @@ impl Connection {
     /// If answers were written, they are sent before anything else.
     fn start_sending(&mut self, then: Then, context: &Context<'_>) {
         if self.outgoing.is_empty() {
+            if matches!(then, Then::HandOver) {
+                self.begin_hand_over();
+            }
             return;
         }
+        self.has_begun = true;
         let then = match (then, std::mem::replace(&mut self.state, State::Idle)) {
             (Then::Continue, State::Body(pending)) => Then::ReadBody(pending),
             (then, _) => then,
@@ -231,6 +252,21 @@ impl Connection {
     }
 }
 
+fn parse<'a>(
+    head: &'a [u8],
+    fields: &'a mut Fields<'a>,
+    settings: &Settings,
+) -> Result<Request<'a>, RequestError> {
+    Request::parse_over(head, fields, settings.target_bytes_max, settings.over_tls)
+}
+
+/// Whether `request` names no file.
+fn is_for_fallback(request: &Request<'_>, context: &mut Context<'_>) -> bool {
+    let policy = context.policy();
+    let choice = assets::choose(request, context.held, policy, context.path_scratch);
+    matches!(choice, Choice::Fallback)
+}
+
 /// Whether `request`, the start of a refused one, is to be answered without a body
 /// (RFC 9110 §9.3.2).
 pub(super) fn is_head(request: &[u8]) -> bool {
@@ -239,6 +275,9 @@ pub(super) fn is_head(request: &[u8]) -> bool {
 
 /// RFC 9110 §15.2.1.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// How an HTTP/2 connection begins (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Pipelined requests answered before the answers are sent.
 const REQUEST_COUNT_MAX: usize = 64;

@@ -11,6 +11,11 @@ pub(super) enum Port {
     Required,
 }
 
+/// Whether `value` is what `Host` may say.
+pub fn is_host_and_port(value: &[u8]) -> bool {
+    is_valid(value, Port::Optional)
+}
+
 /// Whether `authority` names a host, and a port if it names one. No user information, and no
 /// empty host: an http URI has neither (RFC 9110 §4.2.1, §4.2.4).
 pub(super) fn is_valid(authority: &[u8], port: Port) -> bool {

@@ -12,6 +12,8 @@ pub struct BodyReader {
     content_bytes_left: u64,
     /// Bytes of chunk lines and trailers that may still come.
     framing_bytes_left: u32,
+    /// Whether neither adds up over chunks.
+    is_streaming: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +75,27 @@ impl BodyReader {
             state,
             content_bytes_left: body_bytes_max,
             framing_bytes_left: FRAMING_BYTES_MAX,
+            is_streaming: false,
         })
+    }
+
+    /// A reader for a body of `framing` that somebody else takes: of any size, with framing that
+    /// is limited for each chunk.
+    pub const fn streaming(framing: BodyFraming) -> Self {
+        let state = match framing {
+            BodyFraming::None => State::Done,
+            BodyFraming::Length(length) => State::Length(length),
+            BodyFraming::Chunked => State::Size {
+                value: 0,
+                digits: false,
+            },
+        };
+        Self {
+            state,
+            content_bytes_left: u64::MAX,
+            framing_bytes_left: FRAMING_BYTES_MAX,
+            is_streaming: true,
+        }
     }
 
     /// Whether the whole body has been read.
@@ -162,6 +184,10 @@ impl BodyReader {
     fn step_size_end(&mut self, size: u64, byte: u8) -> Result<State, RequestError> {
         match (byte, size) {
             (b'\n', 0) => Ok(State::TrailerStart),
+            (b'\n', _) if self.is_streaming => {
+                self.framing_bytes_left = FRAMING_BYTES_MAX;
+                Ok(State::Data(size))
+            }
             (b'\n', _) => {
                 self.content_bytes_left = self
                     .content_bytes_left

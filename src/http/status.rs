@@ -87,6 +87,16 @@ statuses! {
 }
 
 impl Status {
+    /// The field lines that an answer of this status carries, each with its line end.
+    pub const fn fields(self) -> &'static str {
+        match self {
+            // RFC 9110 §15.5.6.
+            Self::MethodNotAllowed => "Allow: GET, HEAD\r\n",
+            Self::ServiceUnavailable => "Retry-After: 1\r\n",
+            _ => "",
+        }
+    }
+
     /// Whether this is a client or server error (4xx, 5xx).
     pub const fn is_error(self) -> bool {
         self.code() >= 400

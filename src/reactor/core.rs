@@ -1,6 +1,7 @@
 //! What both engines have: the clock, the snapshot, the limits, and who speaks to the worker.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crossbeam_channel::{Receiver, Sender};
 
 use super::files::Files;
+use super::hand_over::{Handed, Outlet};
 use crate::connection::{
     BufferPool, Connection, Context, DATE_BYTES, Held, OpenError, Published, Settings, Tick,
     http_date,
@@ -42,6 +44,8 @@ pub struct Inbox {
     pub event: Arc<Event>,
     /// What it says; full when it has been said already.
     pub notices: Sender<Notice>,
+    /// Who takes the connections that are handed over; none where none ever is.
+    pub outlet: Option<Box<dyn Outlet>>,
 }
 
 /// How a worker is set up.
@@ -93,10 +97,22 @@ pub(super) struct Core {
     pub(super) files: Files,
     pub(super) draining: bool,
     pub(super) stopping: bool,
-    pub(super) panic_count: u64,
+    panic_count: u64,
+    cut_count: usize,
     clock: Clock,
     pool: BufferPool,
     path_scratch: Vec<u8>,
+}
+
+/// What a worker has to say to a connection by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WorkerEvent {
+    /// Its deadline has passed.
+    Deadline,
+    /// The worker is draining.
+    Drain,
+    /// It ends, whatever it is doing.
+    CutOff,
 }
 
 /// The time, as it was when it was last asked for.
@@ -117,6 +133,7 @@ impl Core {
             draining: false,
             stopping: false,
             panic_count: 0,
+            cut_count: 0,
             clock: Clock::start(time),
             pool: BufferPool::new(),
             path_scratch: Vec::new(),
@@ -143,9 +160,80 @@ impl Core {
         }
     }
 
+    /// Says to a connection what comes from the worker itself.
+    pub(super) fn tell(&mut self, connection: &mut Connection, event: WorkerEvent) {
+        match event {
+            WorkerEvent::Deadline => self.report(connection, Connection::on_deadline),
+            WorkerEvent::Drain => self.report(connection, |connection, context| {
+                connection.on_drain(context);
+            }),
+            WorkerEvent::CutOff => {
+                let is_cut = !connection.is_idle() && !connection.is_over();
+                self.cut_count += usize::from(is_cut);
+                connection.on_error();
+            }
+        }
+    }
+
+    /// What came of everything.
+    pub(super) fn ended(&self) -> Ended {
+        Ended {
+            cut_count: self.cut_count,
+            panic_count: self.panic_count,
+        }
+    }
+
     /// Gives back what a connection has that is over.
     pub(super) fn release(&mut self, mut connection: Connection) {
         connection.release(&mut self.pool);
+    }
+
+    /// Whether there is somebody to hand connections over to.
+    pub(super) fn can_hand_over(&self) -> bool {
+        self.inbox.outlet.is_some()
+    }
+
+    /// Gives a connection up. Nothing may be in flight for its socket.
+    pub(super) fn hand_over(&mut self, socket: OwnedFd, mut connection: Connection) {
+        let handed = Handed {
+            socket,
+            received: connection.take_received(),
+            half_closed: connection.is_half_closed(),
+            mark: None,
+        };
+        self.release(connection);
+        self.give(handed)
+    }
+
+    /// Gives up a connection of which nothing was received; closes it if the worker has to end.
+    pub(super) fn hand_over_unread(&mut self, socket: OwnedFd, mark: u8) {
+        if self.stopping {
+            return;
+        }
+        self.give(Handed {
+            socket,
+            received: Vec::new(),
+            half_closed: false,
+            mark: Some(mark),
+        })
+    }
+
+    /// A panic of who takes it costs that connection only; without anybody, it is closed.
+    fn give(&mut self, handed: Handed) {
+        let Some(outlet) = &mut self.inbox.outlet else {
+            return;
+        };
+        if catch_unwind(AssertUnwindSafe(|| outlet.hand_over(handed))).is_err() {
+            self.panic_count += 1;
+        }
+    }
+
+    /// Whether another connection may be accepted beside the `count` that are served here. Those
+    /// that were handed over count as well.
+    pub(super) fn has_room(&self, count: usize) -> bool {
+        let outlet = self.inbox.outlet.as_ref();
+        let handed_count = outlet.map_or(0, |outlet| outlet.connection_count());
+        count.saturating_add(handed_count) < self.options.connection_count_max as usize
     }
 
     pub(super) fn now(&self) -> Tick {

@@ -14,14 +14,14 @@ impl Deadlines {
     pub(super) fn set(&mut self, slot_index: u32, tick: Tick) {
         let index = slot_index as usize;
         if index >= self.at.len() {
-            self.at.resize(index + 1, NEVER);
+            self.at.resize(index + 1, Tick::NEVER);
         }
         self.at[index] = tick;
     }
 
     /// A slot without deadline.
     pub(super) fn clear(&mut self, slot_index: u32) {
-        self.set(slot_index, NEVER);
+        self.set(slot_index, Tick::NEVER);
     }
 
     /// The next slot from `slot_index` on whose deadline has passed.
@@ -31,8 +31,6 @@ impl Deadlines {
         u32::try_from(start + offset).ok()
     }
 }
-
-const NEVER: Tick = Tick(u32::MAX);
 
 #[cfg(test)]
 mod tests {

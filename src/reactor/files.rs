@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
@@ -119,23 +118,5 @@ impl OpenFile {
 impl AsFd for OpenFile {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
-    }
-}
-
-/// What an open that failed means for the client: a file that is not there, or may not be read,
-/// is not found, never an error of the server; anything else is a shortage that passes.
-pub(super) fn open_error(error: &io::Error) -> OpenError {
-    match error.raw_os_error() {
-        Some(
-            libc::ENOENT
-            | libc::ENOTDIR
-            | libc::ELOOP
-            | libc::ENAMETOOLONG
-            | libc::ENXIO
-            | libc::EACCES
-            | libc::EPERM
-            | libc::EXDEV,
-        ) => OpenError::Missing,
-        _ => OpenError::Unavailable,
     }
 }

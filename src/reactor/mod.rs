@@ -7,6 +7,7 @@ mod core;
 mod deadlines;
 pub mod epoll;
 mod files;
+mod hand_over;
 mod slots;
 mod transfer;
 pub mod uring;
@@ -14,6 +15,7 @@ pub mod uring;
 use std::os::fd::OwnedFd;
 
 pub use self::core::{Ended, Inbox, Message, Notice, Options, Time};
+pub use hand_over::{Handed, Outlet};
 pub use slots::SLOT_COUNT_MAX;
 
 pub use crate::connection::{Published, Settings};
@@ -27,4 +29,6 @@ pub struct Listener {
     pub shared: bool,
     /// Whether the process was given the socket by another one, which may have it still.
     pub inherited: bool,
+    /// Whether its connections are handed over unread, and under which mark.
+    pub hands_over: Option<u8>,
 }

@@ -123,6 +123,7 @@ impl Listening {
                 socket: listener.into(),
                 shared: false,
                 inherited: false,
+                hands_over: None,
             });
         }
         self.addresses.push(format!("http://{address}"));
@@ -153,6 +154,7 @@ impl Listening {
                 socket: socket.try_clone()?,
                 shared,
                 inherited,
+                hands_over: None,
             });
         }
         Ok(())

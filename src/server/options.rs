@@ -22,6 +22,7 @@ pub fn assets(config: &Config, limits: &SystemLimits) -> assets::Options {
                 directory: source.directory.clone(),
             })
             .collect(),
+        packed: Vec::new(),
         memory_budget_bytes: config.memory_budget_bytes.unwrap_or_else(|| {
             let available = limits
                 .usable_memory_bytes()
@@ -92,6 +93,9 @@ pub fn settings(config: &Config) -> Settings {
         idle_timeout: limits.idle_timeout,
         write_timeout: limits.write_timeout,
         cors: config.responses.cors,
+        hands_over: false,
+        prior_knowledge: false,
+        over_tls: false,
     }
 }
 

@@ -50,6 +50,7 @@ impl Worker {
             messages: inbox_messages,
             event: Arc::clone(&event),
             notices: setup.notices.clone(),
+            outlet: None,
         };
         let options = Options {
             cpu,

@@ -19,16 +19,11 @@ fn answers_the_same_however_the_stream_is_torn() {
     let outcome = run(CASE_COUNT, |random| {
         let stream = stream(random);
         let shown = stream[..stream.len().min(3_000)].escape_ascii();
-        let whole = site.converse(&stream, |rest| rest, |rest| rest);
+        let (whole, _) = site.converse(&stream, false, |rest| rest, |rest| rest);
         let answers = finals(&whole).unwrap_or_else(|error| panic!("{error} to {shown}"));
         check(&answers, &site.files, &stream);
 
-        let mut sizes = random.clone();
-        let torn = site.converse(
-            &stream,
-            |rest| 1 + sizes.below(rest.min(if rest < 2_000 { 30 } else { 2_048 })),
-            |rest| 1 + random.below(rest),
-        );
+        let torn = converse_torn(&site, &stream, false, random).0;
         let torn = finals(&torn).unwrap_or_else(|error| panic!("torn: {error} to {shown}"));
         assert_eq!(brief(&torn), brief(&answers), "{shown}");
         assert!(torn == answers, "{shown}");
@@ -39,6 +34,57 @@ fn answers_the_same_however_the_stream_is_torn() {
     assert_reached(outcome, 3);
 }
 
+/// Whoever goes on gets the rest of the stream from the first request on that names no file, and
+/// what comes before is answered as it would be anyway.
+#[test]
+fn hands_over_the_same_however_the_stream_is_torn() {
+    let site = Site::load();
+    let outcome = run(CASE_COUNT, |random| {
+        let mut stream = stream(random);
+        if random.once_in(10) {
+            stream.splice(..0, PREFACE.iter().copied());
+            mutate(random, &mut stream, CORPUS);
+        }
+        let shown = stream[..stream.len().min(3_000)].escape_ascii();
+        let (alone, _) = site.converse(&stream, false, |rest| rest, |rest| rest);
+        let alone = finals(&alone).unwrap_or_else(|error| panic!("alone: {error} to {shown}"));
+        let (whole, handed) = site.converse(&stream, true, |rest| rest, |rest| rest);
+        let answers = finals(&whole).unwrap_or_else(|error| panic!("{error} to {shown}"));
+        match &handed {
+            // It could still become one.
+            None if PREFACE.starts_with(&stream) => assert!(answers.is_empty(), "{shown}"),
+            None => assert_eq!(brief(&answers), brief(&alone), "{shown}"),
+            Some(rest) => {
+                assert!(stream.ends_with(rest) && !rest.is_empty(), "{shown}");
+                let before = &alone[..answers.len()];
+                assert_eq!(brief(&answers), brief(before), "{shown}");
+            }
+        }
+        let (torn, torn_handed) = converse_torn(&site, &stream, true, random);
+        let torn = finals(&torn).unwrap_or_else(|error| panic!("torn: {error} to {shown}"));
+        assert_eq!(brief(&torn), brief(&answers), "{shown}");
+        assert!(torn == answers && torn_handed == handed, "{shown}");
+        handed.is_some()
+    });
+    assert_reached(outcome, 5);
+}
+
+/// In pieces of any length, as is what is sent.
+fn converse_torn(
+    site: &Site,
+    stream: &[u8],
+    hands_over: bool,
+    random: &mut Random,
+) -> (Vec<u8>, Option<Vec<u8>>) {
+    let mut sizes = random.clone();
+    site.converse(
+        stream,
+        hands_over,
+        |rest| 1 + sizes.below(rest.min(if rest < 2_000 { 30 } else { 2_048 })),
+        |rest| 1 + random.below(rest),
+    )
+}
+
 /// A second empty line used to be ignored if it came behind the answer to what was before.
 #[test]
 fn one_empty_line_is_ignored_however_the_stream_is_torn() {
@@ -47,7 +93,7 @@ fn one_empty_line_is_ignored_however_the_stream_is_torn() {
     for (empty, expected) in [(&b"\r\n"[..], [200, 200]), (b"\r\n\r\n", [200, 400])] {
         let stream = [&get[..], empty, get].concat();
         for bytes in 1..stream.len() {
-            let received = site.converse(&stream, |rest| rest.min(bytes), |rest| rest);
+            let (received, _) = site.converse(&stream, false, |rest| rest.min(bytes), |rest| rest);
             let answers = finals(&received).unwrap();
             let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
             assert_eq!(statuses, expected, "{bytes} bytes at once");
@@ -105,6 +151,7 @@ impl Site {
             index_file: Some("index.html".into()),
             immutable: None,
             not_found: None,
+            packed: Vec::new(),
         })
         .unwrap();
         assert_eq!(loaded.warnings.len(), 0, "{:?}", loaded.warnings);
@@ -115,15 +162,22 @@ impl Site {
         }
     }
 
-    /// Everything that a client receives that sends `stream` and then no more. `read_bytes` and
-    /// `sent_bytes` say how many bytes of what is there are taken at once.
+    /// Everything that a client receives that sends `stream` and then no more, and what is
+    /// handed over of that. `read_bytes` and `sent_bytes` say how many bytes of what is there
+    /// are taken at once.
     fn converse(
         &self,
         stream: &[u8],
+        hands_over: bool,
         mut read_bytes: impl FnMut(usize) -> usize,
         mut sent_bytes: impl FnMut(usize) -> usize,
-    ) -> Vec<u8> {
-        let (settings, date) = (Settings::default(), http_date(NOW));
+    ) -> (Vec<u8>, Option<Vec<u8>>) {
+        let settings = Settings {
+            hands_over,
+            prior_knowledge: hands_over,
+            ..Settings::default()
+        };
+        let date = http_date(NOW);
         let (mut pool, mut path_scratch) = (BufferPool::new(), Vec::new());
         let mut context = Context {
             held: &self.held,
@@ -151,9 +205,12 @@ impl Site {
                     connection.on_sent(loan.buffer, count, &mut context);
                 }
                 Want::Finish => connection.on_finished(&context),
-                Want::Close | Want::Abort => {
+                want @ (Want::Close | Want::Abort | Want::HandOver) => {
+                    let handed = (want == Want::HandOver)
+                        .then(|| [&connection.take_received(), rest].concat());
                     connection.release(context.pool);
-                    return received;
+                    assert_eq!(context.pool.lent_count(), 0);
+                    return (received, handed);
                 }
                 Want::Receive if rest.is_empty() => {
                     assert!(!ended, "open after the end");
@@ -226,6 +283,9 @@ const STEP_COUNT_MAX: usize = 4_000_000;
 /// Mon, 01 Jan 2035: later than the files.
 const NOW: u64 = 2_051_222_400;
 
+/// How HTTP/2 begins (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 const CORPUS: &[&[u8]] = &[
     b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -242,6 +302,8 @@ const CORPUS: &[&[u8]] = &[
     b"GET /b?c HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET /none/../%2e%2e/a%2Etxt HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"PUT /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+    b"PUT /nothing HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
     b"POST /a.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
     b"GET /a.txt HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",

@@ -13,6 +13,8 @@ mod client;
 mod client_side;
 mod crowd;
 mod dropped;
+mod hand_over;
+mod outlet;
 mod publish;
 #[path = "../integration/support/response.rs"]
 #[expect(

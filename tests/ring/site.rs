@@ -50,6 +50,7 @@ impl Site {
             index_file: None,
             immutable: None,
             not_found: None,
+            packed: Vec::new(),
         })
         .unwrap();
         Self {

@@ -71,6 +71,7 @@ impl Worker {
         let (messages, inbox) = unbounded();
         let event = Arc::new(Event::new().unwrap());
         let inbox = Inbox {
+            outlet: None,
             messages: inbox,
             event: Arc::clone(&event),
             notices: bounded(1).0,
@@ -79,6 +80,7 @@ impl Worker {
             socket: OwnedFd::from(socket),
             shared: false,
             inherited: false,
+            hands_over: None,
         });
         let (listeners, gate) = (listeners.collect(), Arc::new(Gate::default()));
         let worker_gate = Arc::clone(&gate);
@@ -245,13 +247,18 @@ impl Kernel for Observed {
 /// What this kernel's ring can do, or none, which is said; and the right to be the only test
 /// that opens descriptors.
 pub(crate) fn ring() -> Option<(Features, MutexGuard<'static, ()>)> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let alone = alone();
     match probe() {
         Ok(features) if features.missing().is_none() => Some((features, alone)),
         Ok(features) => skip(&format!("this io_uring lacks {:?}", features.missing())),
         Err(error) => skip(&format!("io_uring is not available here: {error}")),
     }
+}
+
+/// The right to be the only test that opens descriptors.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Says why a test did not run.
@@ -276,6 +283,9 @@ pub(crate) fn descriptor_count() -> usize {
 
 const OPTIONS: Options = Options {
     settings: Settings {
+        over_tls: false,
+        hands_over: false,
+        prior_knowledge: false,
         head_bytes_max: 16 * 1024,
         target_bytes_max: 8 * 1024,
         body_bytes_max: 64 * 1024,

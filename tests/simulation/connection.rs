@@ -7,17 +7,17 @@ use whitering::internal::connection::{
     BodyPart, Connection, Loan, OpenError, SEND_BUFFER_BYTES, Want,
 };
 
-use crate::peer::{Peer, READ_BYTES_MAX};
+use crate::peer::{Ending, Peer, READ_BYTES_MAX};
 use crate::prng::Prng;
 use crate::site::{Site, sites};
-use crate::watchdog::Watchdog;
+use crate::watchdog::{Watchdog, handing_settings};
 use crate::world::{World, hold};
 
 /// Runs the simulation of `seed`; panics if something is not right. Returns the statuses the
 /// peer has seen.
 pub(crate) fn run(seed: u64) -> Vec<u16> {
     let mut simulation = Simulation::new(seed);
-    while !simulation.connection.is_over() || simulation.is_busy() {
+    while !simulation.is_done() {
         simulation.step();
     }
     simulation.finish()
@@ -42,6 +42,8 @@ struct Simulation {
     /// One in this many steps takes time although something else could happen.
     tick_rarity: Option<usize>,
     drain_rarity: Option<usize>,
+    /// One in this many steps brings bytes that were on their way when receiving stopped.
+    late_rarity: Option<usize>,
 }
 
 /// What can happen next.
@@ -54,6 +56,7 @@ enum Event {
     Opened,
     FileSent,
     Finish,
+    HandOver,
 }
 
 impl Simulation {
@@ -61,8 +64,12 @@ impl Simulation {
         let mut prng = Prng::new(seed);
         let switches = prng.one_in(8);
         let releases: &'static [Site] = if switches { sites() } else { &sites()[..1] };
-        let peer = Peer::generate(&mut prng, releases);
+        let hands_over = prng.one_in(3);
+        let peer = Peer::generate(&mut prng, releases, hands_over);
         let mut world = World::new(&releases[0]);
+        if hands_over {
+            world.settings = handing_settings();
+        }
         let connection = world.with(|context| Connection::new(context));
         let mut simulation = Self {
             connection,
@@ -76,10 +83,15 @@ impl Simulation {
             fault_rarity: prng.one_in(4).then_some(30),
             tick_rarity: prng.one_in(4).then_some(20),
             drain_rarity: prng.one_in(8).then_some(50),
+            late_rarity: (hands_over && prng.one_in(2)).then_some(3),
             prng,
         };
         simulation.peer.reader.allowed.timeout = simulation.tick_rarity.is_some();
         simulation
+    }
+
+    fn is_done(&self) -> bool {
+        self.peer.handed_over || (self.connection.is_over() && !self.is_busy())
     }
 
     fn is_busy(&self) -> bool {
@@ -88,7 +100,13 @@ impl Simulation {
 
     fn step(&mut self) {
         self.disturb();
-        let events = self.events();
+        let mut events = self.events();
+        let is_late = self
+            .late_rarity
+            .is_some_and(|rarity| self.prng.one_in(rarity));
+        if is_late && !self.peer.half_closed && self.peer.ending != Ending::Flood {
+            self.add_late(&mut events);
+        }
         let waits = self
             .tick_rarity
             .is_some_and(|rarity| self.prng.one_in(rarity));
@@ -99,8 +117,20 @@ impl Simulation {
             self.apply(event);
         }
         self.peer.check_limits();
-        if !self.connection.is_over() {
+        if !self.connection.is_over() && !self.peer.handed_over {
             self.check_waiting();
+        }
+    }
+
+    /// Bytes, or their end, that had arrived when the connection said that it takes no more.
+    fn add_late(&self, events: &mut Vec<Event>) {
+        if self.connection.may_receive() {
+            return;
+        }
+        if self.peer.sendable() > 0 {
+            events.push(Event::Receive);
+        } else if self.peer.ends() {
+            events.push(Event::ReceiveEnd);
         }
     }
 
@@ -156,6 +186,7 @@ impl Simulation {
                 Want::Send | Want::Open => events.push(Event::Begin),
                 Want::SendFile => events.extend(has_room.then_some(Event::FileSent)),
                 Want::Finish => events.push(Event::Finish),
+                Want::HandOver => events.push(Event::HandOver),
                 Want::Receive | Want::Close | Want::Abort => {}
             }
         }
@@ -184,6 +215,7 @@ impl Simulation {
             Event::Sent => self.on_sent(faults),
             Event::Opened => self.on_opened(),
             Event::FileSent => self.send_file(faults),
+            Event::HandOver => self.hand_over(),
             Event::Finish => {
                 assert!(!self.finished);
                 self.finished = true;
@@ -191,6 +223,13 @@ impl Simulation {
                     .with(|context| self.connection.on_finished(context));
             }
         }
+    }
+
+    fn hand_over(&mut self) {
+        let received = self.connection.take_received();
+        let half_closed = self.connection.is_half_closed();
+        self.peer.on_handed_over(&received, half_closed);
+        assert!(self.connection.take_received().is_empty(), "there twice");
     }
 
     fn fail(&mut self) {
@@ -307,6 +346,8 @@ impl Simulation {
             peer.script.answered_count(),
             "answers are missing"
         );
+        let is_for_others = peer.script.handed_over().is_some();
+        assert_eq!(peer.handed_over, is_for_others, "not handed over");
         peer.reader.statuses
     }
 }

@@ -13,10 +13,11 @@ use whitering::internal::sys::event::Event;
 use crate::buffers::Buffers;
 use crate::kernel::{Faults, SimulatedKernel};
 use crate::network::Network;
+use crate::others::{MARK, Others};
 use crate::peer::Peer;
 use crate::prng::Prng;
 use crate::site::{Site, sites};
-use crate::watchdog::settings;
+use crate::watchdog::{handing_settings, settings};
 
 /// Runs the simulation of `seed`; panics if something is not right. Returns the statuses the
 /// clients have seen.
@@ -31,7 +32,16 @@ pub(crate) fn run_with_a_doubled_completion(seed: u64) -> Vec<u16> {
 
 /// `peers` on a kernel that does all it can, in the order that `seed` says.
 pub(crate) fn run_without_faults(seed: u64, peers: Vec<Peer>) {
-    Simulation::new(Prng::new(seed), peers, Faults::default()).run();
+    let prng = Prng::new(seed);
+    Simulation::new(prng, peers, Faults::default(), HandsOver::Nothing).run();
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HandsOver {
+    Nothing,
+    WhatNamesNoFile,
+    /// By the mark of the listener.
+    Everything,
 }
 
 struct Simulation {
@@ -42,6 +52,8 @@ struct Simulation {
     /// The other end of the listener.
     listener: UnixStream,
     releases: &'static [Site],
+    /// Who takes connections over.
+    others: Others,
     /// One in this many turns brings a message.
     drain_rarity: Option<usize>,
     stop_rarity: Option<usize>,
@@ -57,14 +69,20 @@ impl Simulation {
         let releases: &'static [Site] = if switches { sites() } else { &sites()[..1] };
         let faults = faults(&mut prng, doubles);
         let count = prng.range(2..6);
+        let hands_over = !doubles && prng.one_in(3);
         let mut peers: Vec<Peer> = (0..count)
-            .map(|_| Peer::generate(&mut prng, releases))
+            .map(|_| Peer::generate(&mut prng, releases, hands_over))
             .collect();
         for peer in &mut peers {
             peer.reader.allowed.timeout = faults.tick.is_some();
             peer.reader.allowed.failing_opens = faults.open_failure.is_some();
         }
-        let mut simulation = Self::new(prng, peers, faults);
+        let hands_over = match (hands_over, prng.one_in(10)) {
+            (false, _) => HandsOver::Nothing,
+            (true, false) => HandsOver::WhatNamesNoFile,
+            (true, true) => HandsOver::Everything,
+        };
+        let mut simulation = Self::new(prng, peers, faults, hands_over);
         simulation.releases = releases;
         simulation.drain_rarity = simulation.prng.one_in(4).then_some(200);
         simulation.stop_rarity = simulation.prng.one_in(6).then_some(200);
@@ -72,15 +90,20 @@ impl Simulation {
     }
 
     /// Sizes are by chance, but nothing is said to the engine before all is done.
-    fn new(mut prng: Prng, peers: Vec<Peer>, faults: Faults) -> Self {
+    fn new(mut prng: Prng, peers: Vec<Peer>, faults: Faults, hands_over: HandsOver) -> Self {
+        let others = Others::default();
         let may_cut = faults.tick.is_some();
-        let (engine_options, buffers) = sizes(&mut prng);
+        let (mut engine_options, buffers) = sizes(&mut prng);
+        if hands_over != HandsOver::Nothing {
+            engine_options.settings = handing_settings().clone();
+        }
         let mut kernel =
             SimulatedKernel::new(Prng::new(prng.next()), Network::new(peers), buffers, faults);
         kernel.opened.kept_count_max = engine_options.file_count_max;
         let (messages, inbox) = unbounded();
         let event = Arc::new(Event::new().unwrap());
         let inbox = Inbox {
+            outlet: (hands_over != HandsOver::Nothing).then(|| others.outlet()),
             messages: inbox,
             event: Arc::clone(&event),
             notices: bounded(1).0,
@@ -88,6 +111,7 @@ impl Simulation {
         let (listener, other_end) = UnixStream::pair().unwrap();
         listener.set_nonblocking(true).unwrap();
         let listeners = vec![Listener {
+            hands_over: (hands_over == HandsOver::Everything).then_some(MARK),
             socket: OwnedFd::from(other_end),
             shared: false,
             inherited: prng.one_in(2),
@@ -100,6 +124,7 @@ impl Simulation {
             event,
             listener,
             releases,
+            others,
             drain_rarity: None,
             stop_rarity: None,
             draining: false,
@@ -118,6 +143,7 @@ impl Simulation {
             }
             self.disturb();
             self.engine.turn().unwrap();
+            self.others.take(self.engine.kernel());
             turns_since_end += usize::from(self.draining);
             let is_late = turns_since_end > TURN_COUNT_MAX || turn > 10 * TURN_COUNT_MAX;
             assert!(
@@ -135,6 +161,7 @@ impl Simulation {
             kernel.network.arrive();
         }
         kernel.network.disturb(&mut self.prng);
+        self.others.close_some(&mut self.prng);
         let is_done = kernel.network.is_done();
         if self.releases.len() > 1 && self.prng.one_in(20) {
             let release = &self.releases[self.prng.below(2)];
@@ -173,6 +200,7 @@ impl Simulation {
     fn finish(mut self) -> Vec<u16> {
         assert_eq!(self.engine.ended().panic_count, 0);
         assert_eq!(self.engine.connection_count(), 0);
+        self.others.close();
         let kernel = self.engine.kernel();
         assert_eq!(kernel.network.open_count(), 0, "sockets are not closed");
         assert_eq!(kernel.buffers.missing_count(), 0, "buffers are not back");

@@ -88,6 +88,12 @@ impl SimulatedKernel {
             .collect()
     }
 
+    /// Whether anything is under way that names the socket of `client`.
+    pub(crate) fn is_in_flight(&self, client: usize) -> bool {
+        let pushed = self.pushed.iter().any(|(_, _, of)| *of == Some(client));
+        pushed || self.in_flight.iter().any(|one| one.client == Some(client))
+    }
+
     pub(crate) fn chance(&mut self, rarity: Option<usize>) -> bool {
         rarity.is_some_and(|rarity| self.prng.one_in(rarity))
     }
@@ -96,6 +102,10 @@ impl SimulatedKernel {
         for (token, operation, client) in std::mem::take(&mut self.pushed) {
             if let Some(client) = client {
                 assert!(self.network.is_open(client), "{token:?} on a closed socket");
+                assert!(
+                    !self.network.is_handed_over(client),
+                    "{token:?} on another's"
+                );
             }
             if let Operation::Cancel { target } = operation {
                 self.cancel(token, target);

@@ -5,11 +5,13 @@
 mod buffers;
 mod connection;
 mod engine;
+mod handing;
 mod kernel;
 mod model;
 mod network;
 mod opened;
 mod operation;
+mod others;
 mod peer;
 mod prng;
 mod reader;
@@ -21,10 +23,30 @@ mod site;
 mod watchdog;
 mod world;
 
+use peer::HANDED_OVER;
+
 #[test]
 fn a_connection_keeps_its_promises() {
     let statuses = [
-        100, 200, 204, 206, 302, 304, 400, 404, 405, 408, 412, 413, 414, 416, 417, 431, 501, 503,
+        HANDED_OVER,
+        100,
+        200,
+        204,
+        206,
+        302,
+        304,
+        400,
+        404,
+        405,
+        408,
+        412,
+        413,
+        414,
+        416,
+        417,
+        431,
+        501,
+        503,
         505,
     ];
     seeds::run(32_000, connection::run, &statuses);
@@ -33,7 +55,21 @@ fn a_connection_keeps_its_promises() {
 #[test]
 fn the_ring_engine_keeps_its_promises() {
     let statuses = [
-        100, 200, 204, 206, 302, 304, 400, 404, 405, 408, 412, 416, 431, 503,
+        HANDED_OVER,
+        100,
+        200,
+        204,
+        206,
+        302,
+        304,
+        400,
+        404,
+        405,
+        408,
+        412,
+        416,
+        431,
+        503,
     ];
     seeds::run(8_000, engine::run, &statuses);
 }

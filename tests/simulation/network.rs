@@ -133,6 +133,21 @@ impl Network {
         client.peer.receive(bytes);
     }
 
+    /// Somebody else has the socket of a client now; `received` is none if nobody looked.
+    pub(crate) fn on_handed_over(&mut self, client: usize, received: Option<&[u8]>, ended: bool) {
+        let client = &mut self.clients[client];
+        assert!(!client.finished && !client.aborted);
+        match received {
+            Some(received) => client.peer.on_handed_over(received, ended),
+            None => client.peer.on_handed_over_unread(),
+        }
+    }
+
+    /// Whether the engine has nothing to do with the socket of a client any more.
+    pub(crate) fn is_handed_over(&self, client: usize) -> bool {
+        self.clients[client].peer.handed_over
+    }
+
     pub(crate) fn on_finished(&mut self, client: usize) {
         self.clients[client].finished = true;
     }
@@ -170,7 +185,10 @@ impl Network {
             assert!(!client.aborted || may_abort, "aborted for nothing");
             let is_whole = peer.reader.is_between_answers();
             assert!(client.aborted || is_whole, "an answer is cut off");
-            if !may_abort {
+            assert!(!(client.aborted && peer.handed_over), "both");
+            if !may_abort && !peer.was_unread {
+                let is_for_others = peer.script.handed_over().is_some();
+                assert_eq!(peer.handed_over, is_for_others, "not handed over");
                 assert_eq!(
                     peer.reader.answered_count,
                     peer.script.answered_count(),

@@ -23,6 +23,10 @@ pub(crate) struct Peer {
     window: Option<usize>,
     /// How many bytes of an endless request it may have sent by now.
     trickled: usize,
+    /// Somebody else goes on.
+    pub(crate) handed_over: bool,
+    /// From its first byte on.
+    pub(crate) was_unread: bool,
 }
 
 /// What a peer does when its script is at its end, or before.
@@ -47,7 +51,7 @@ pub(crate) enum Ending {
 }
 
 impl Peer {
-    pub(crate) fn generate(prng: &mut Prng, releases: &'static [Site]) -> Self {
+    pub(crate) fn generate(prng: &mut Prng, releases: &'static [Site], hands_over: bool) -> Self {
         let ending = match prng.below(100) {
             0..35 => Ending::HalfClose,
             35..70 => Ending::Silence,
@@ -60,7 +64,7 @@ impl Peer {
         };
         let mut script = match ending {
             Ending::Flood => Script::flood(releases),
-            _ => Script::generate(prng, releases),
+            _ => Script::generate(prng, releases, hands_over),
         };
         match ending {
             Ending::TrickleHead => script
@@ -96,6 +100,8 @@ impl Peer {
             half_closed: false,
             window: None,
             trickled: 0,
+            handed_over: false,
+            was_unread: false,
         }
     }
 
@@ -160,6 +166,32 @@ impl Peer {
         self.reader.allowed.failed_opens.push((index, status));
     }
 
+    /// Somebody else goes on with `received`, and with what has not arrived yet. Invariant: not a
+    /// byte is lost, or there twice.
+    pub(crate) fn on_handed_over(&mut self, received: &[u8], half_closed: bool) {
+        assert!(!self.handed_over, "handed over twice");
+        self.handed_over = true;
+        let head = self.script.handed_over().expect("handed over for nothing");
+        assert!(!self.reader.is_over && self.reader.is_between_answers());
+        assert_eq!(self.reader.answered_count, self.script.answered_count());
+        assert!(self.arrived >= head.end, "handed over before its head");
+        assert!(
+            *received == self.bytes[head.start..self.arrived],
+            "other bytes than those that arrived"
+        );
+        // Its end may be on its way.
+        assert!(!half_closed || self.half_closed);
+        self.reader.statuses.push(HANDED_OVER);
+    }
+
+    /// The same for a connection of which nobody has read anything.
+    pub(crate) fn on_handed_over_unread(&mut self) {
+        assert!(!self.handed_over, "handed over twice");
+        (self.handed_over, self.was_unread) = (true, true);
+        assert_eq!((self.arrived, self.reader.byte_count), (0, 0));
+        self.reader.statuses.push(HANDED_OVER);
+    }
+
     pub(crate) fn on_tick(&mut self) {
         self.trickled += 1;
         if let (Ending::TrickleRead, Some(window)) = (self.ending, &mut self.window) {
@@ -183,6 +215,9 @@ impl Peer {
         }
     }
 }
+
+/// Stands among the statuses for a connection that is not answered here any more.
+pub(crate) const HANDED_OVER: u16 = 0;
 
 const ENDLESS_HEAD: &str = "GET / HTTP/1.1\r\nHost: a.example\r\nX: ";
 const ENDLESS_BODY: &str = "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 990\r\n\r\n";

@@ -133,6 +133,7 @@ impl Reader {
             .get(index)
             .expect("an answer to nothing");
         if head.status == 100 {
+            assert!(!self.script.is_for_others(index));
             assert!(exchange.may_continue && !self.is_continued && head.fields.is_empty());
             self.is_continued = true;
             return;
@@ -154,7 +155,10 @@ impl Reader {
 
     /// Everything that is a right answer to exchange `index`.
     fn candidates(&self, index: usize) -> Vec<Answer> {
-        let mut candidates = self.script.exchanges[index].answers.clone();
+        let mut candidates = match self.script.is_for_others(index) {
+            true => Vec::new(),
+            false => self.script.exchanges[index].answers.clone(),
+        };
         let failed = self
             .allowed
             .failed_opens

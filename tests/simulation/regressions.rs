@@ -27,7 +27,7 @@ fn answers(request: &str) -> String {
                 connection.on_sent(loan.buffer, bytes.len(), context);
             }
             Want::Finish => connection.on_finished(context),
-            Want::SendFile | Want::Close | Want::Abort => unreachable!(),
+            Want::SendFile | Want::Close | Want::Abort | Want::HandOver => unreachable!(),
         });
     }
     String::from_utf8(received).unwrap()
@@ -87,6 +87,7 @@ fn idle_clients_kept_files_open() {
         let exchange = Exchange::new(&request, "", false, &sites()[..1]);
         let script = Script {
             exchanges: vec![exchange],
+            hands_over: false,
         };
         Peer::new(script, Ending::Silence, &sites()[..1])
     };

@@ -1,5 +1,7 @@
 //! What a peer will send, and what it has to receive for it.
 
+use std::ops::Range;
+
 use crate::model::{self, Answer};
 use crate::prng::Prng;
 use crate::request::{Request, RequestBody};
@@ -8,10 +10,16 @@ use crate::site::Site;
 /// Exchanges in their order. None behind the first whose answer is the last is answered.
 pub(crate) struct Script {
     pub(crate) exchanges: Vec<Exchange>,
+    /// Whether a request that names no file ends it here, and somebody else goes on.
+    pub(crate) hands_over: bool,
 }
 
 pub(crate) struct Exchange {
     pub(crate) bytes: Vec<u8>,
+    /// Length of what comes before the head and is ignored.
+    pub(crate) blank_bytes: usize,
+    /// Whether it is for somebody else, if there is one.
+    pub(crate) names_no_file: bool,
     /// Length of the head and what comes before it.
     pub(crate) head_bytes: usize,
     /// Whether a 100 may come before the answer.
@@ -23,17 +31,29 @@ pub(crate) struct Exchange {
 }
 
 impl Script {
-    pub(crate) fn generate(prng: &mut Prng, sites: &'static [Site]) -> Self {
+    pub(crate) fn generate(prng: &mut Prng, sites: &'static [Site], hands_over: bool) -> Self {
+        if hands_over && prng.one_in(16) {
+            return Self {
+                exchanges: vec![Exchange::preface(prng)],
+                hands_over,
+            };
+        }
         let count = prng.range(1..7);
         let mut exchanges: Vec<Exchange> = (0..count)
-            .map(|_| Exchange::generate(prng, sites))
+            .map(|_| match hands_over && prng.one_in(4) {
+                true => Exchange::for_somebody_else(prng, sites),
+                false => Exchange::generate(prng, sites),
+            })
             .collect();
         if prng.one_in(4) {
             exchanges.push(Exchange::refused(prng));
             // Nobody may answer what follows.
             exchanges.push(Exchange::generate(prng, sites));
         }
-        Self { exchanges }
+        Self {
+            exchanges,
+            hands_over,
+        }
     }
 
     /// Far more than anybody should take in without being read from.
@@ -42,16 +62,39 @@ impl Script {
         let flood = (0..2_000).map(|_| Exchange::new(&request, "", false, sites));
         Self {
             exchanges: flood.collect(),
+            hands_over: false,
         }
     }
 
-    /// How many exchanges are answered.
+    /// How many exchanges are answered here.
     pub(crate) fn answered_count(&self) -> usize {
-        let last = self
-            .exchanges
-            .iter()
-            .position(|exchange| exchange.answers[0].is_last);
-        last.map_or(self.exchanges.len(), |index| index + 1)
+        match self.end() {
+            Some(index) if self.is_for_others(index) => index,
+            Some(index) => index + 1,
+            None => self.exchanges.len(),
+        }
+    }
+
+    /// The exchange behind which nothing is answered here: it is the last, or for others.
+    fn end(&self) -> Option<usize> {
+        let ends =
+            |index: &usize| self.is_for_others(*index) || self.exchanges[*index].answers[0].is_last;
+        (0..self.exchanges.len()).find(ends)
+    }
+
+    /// Whether exchange `index` is none of ours.
+    pub(crate) fn is_for_others(&self, index: usize) -> bool {
+        self.hands_over && self.exchanges[index].names_no_file
+    }
+
+    /// Where in [`Self::bytes`] that begins which somebody else goes on with, and where its head
+    /// ends.
+    pub(crate) fn handed_over(&self) -> Option<Range<usize>> {
+        let index = self.end()?;
+        let exchange = &self.exchanges[index];
+        let start = self.start(index);
+        let head = start + exchange.blank_bytes..start + exchange.head_bytes;
+        self.is_for_others(index).then_some(head)
     }
 
     /// Everything the peer sends.
@@ -95,9 +138,32 @@ impl Script {
 impl Exchange {
     fn generate(prng: &mut Prng, sites: &'static [Site]) -> Self {
         let request = Request::generate(prng);
+        Self::placed(&request, prng, sites)
+    }
+
+    /// A request that names no file; its body may be longer than anybody would read here.
+    fn for_somebody_else(prng: &mut Prng, sites: &'static [Site]) -> Self {
+        let mut request = Request::generate(prng);
+        request.path = "/missing";
+        if let RequestBody::Length(length) = &mut request.body {
+            *length *= prng.range(1..20);
+        }
+        Self::placed(&request, prng, sites)
+    }
+
+    /// The beginning of an HTTP/2 connection (RFC 9113 §3.4).
+    fn preface(prng: &mut Prng) -> Self {
+        let mut exchange = Self::plain("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        let frames = prng.below(3_000);
+        exchange.bytes.extend((0..frames).map(|index| index as u8));
+        exchange.names_no_file = true;
+        exchange
+    }
+
+    fn placed(request: &Request, prng: &mut Prng, sites: &'static [Site]) -> Self {
         // RFC 9112 §2.2: an empty line before a request is ignored.
         let blank = if prng.one_in(16) { "\r\n" } else { "" };
-        Self::new(&request, blank, prng.one_in(2), sites)
+        Self::new(request, blank, prng.one_in(2), sites)
     }
 
     /// `waits`: for the 100, if there can be one.
@@ -107,6 +173,8 @@ impl Exchange {
         // RFC 9110 §10.1.1: not with 1.0.
         let may_continue = request.expects_continue && has_body && !request.is_http10;
         Self {
+            blank_bytes: blank.len(),
+            names_no_file: request.path == "/missing",
             bytes: (head.clone() + &request.body()).into_bytes(),
             head_bytes: head.len(),
             may_continue,
@@ -120,6 +188,8 @@ impl Exchange {
 
     fn plain(head: &str) -> Self {
         Self {
+            blank_bytes: 0,
+            names_no_file: false,
             bytes: head.as_bytes().to_vec(),
             head_bytes: head.len(),
             may_continue: false,

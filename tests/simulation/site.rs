@@ -35,6 +35,17 @@ pub(crate) struct Representation {
 }
 
 impl Site {
+    /// With nothing in it.
+    pub(crate) fn empty() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let loaded = assets::load(&options(&directory)).unwrap();
+        Self {
+            published: Arc::new(loaded.snapshot),
+            pages: Vec::new(),
+            directory,
+        }
+    }
+
     pub(crate) fn page(&self, path: &str) -> Option<&Page> {
         self.pages.iter().find(|page| page.path == path)
     }
@@ -142,6 +153,7 @@ fn options(directory: &TempDir) -> Options {
         index_file: Some("index.html".to_owned()),
         immutable: None,
         not_found: None,
+        packed: Vec::new(),
     }
 }
 

@@ -102,6 +102,9 @@ fn phase(peer: &Peer, is_sending: bool, is_finished: bool) -> Phase {
 pub(crate) fn settings() -> &'static Settings {
     static SETTINGS: OnceLock<Settings> = OnceLock::new();
     SETTINGS.get_or_init(|| Settings {
+        hands_over: false,
+        prior_knowledge: false,
+        over_tls: false,
         head_bytes_max: 2_048,
         target_bytes_max: 1_024,
         body_bytes_max: 1_000,
@@ -110,6 +113,16 @@ pub(crate) fn settings() -> &'static Settings {
         idle_timeout: Duration::from_secs(6),
         write_timeout: Duration::from_secs(5),
         cors: true,
+    })
+}
+
+/// The same where what names no file is somebody else's.
+pub(crate) fn handing_settings() -> &'static Settings {
+    static SETTINGS: OnceLock<Settings> = OnceLock::new();
+    SETTINGS.get_or_init(|| Settings {
+        hands_over: true,
+        prior_knowledge: true,
+        ..settings().clone()
     })
 }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use whitering::internal::connection::{BufferPool, Context, Held, Tick};
+use whitering::internal::connection::{BufferPool, Context, Held, Settings, Tick};
 use whitering::internal::http::date;
 
 use crate::site::Site;
@@ -15,6 +15,7 @@ pub(crate) struct World {
     pub(crate) now: Tick,
     pub(crate) draining: bool,
     pub(crate) pool: BufferPool,
+    pub(crate) settings: &'static Settings,
     path_scratch: Vec<u8>,
 }
 
@@ -25,6 +26,7 @@ impl World {
             now: Tick(0),
             draining: false,
             pool: BufferPool::new(),
+            settings: settings(),
             path_scratch: Vec::new(),
         }
     }
@@ -33,7 +35,7 @@ impl World {
     pub(crate) fn with<T>(&mut self, event: impl FnOnce(&mut Context<'_>) -> T) -> T {
         event(&mut Context {
             held: &self.held,
-            settings: settings(),
+            settings: self.settings,
             now: self.now,
             unix_seconds: UNIX_SECONDS,
             date: &date::format(UNIX_SECONDS),

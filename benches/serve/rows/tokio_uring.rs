@@ -110,7 +110,7 @@ impl Client {
                     let _ = self.stream.shutdown(Shutdown::Write);
                     self.report(|connection, context| connection.on_finished(context));
                 }
-                Want::Close | Want::Abort => break,
+                Want::Close | Want::Abort | Want::HandOver => break,
             }
         }
         let mut surroundings = self.shared.surroundings.borrow_mut();

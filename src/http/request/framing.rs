@@ -14,6 +14,7 @@ pub(super) struct FramingFields<'a> {
     expect: Option<&'a [u8]>,
     pub(super) close: bool,
     pub(super) keep_alive: bool,
+    pub(super) upgrade: bool,
     pub(super) present: u16,
 }
 
@@ -26,6 +27,7 @@ impl<'a> FramingFields<'a> {
                 6 if line.name.eq_ignore_ascii_case("expect") => {
                     once(&mut found.expect, line.value)?;
                 }
+                7 if line.name.eq_ignore_ascii_case("upgrade") => found.upgrade = true,
                 10 if line.name.eq_ignore_ascii_case("connection") => found.connection(line.value),
                 14 if line.name.eq_ignore_ascii_case("content-length") => {
                     once(&mut found.length, line.value)?;

@@ -109,6 +109,7 @@ impl<'a> RequestLine<'a> {
 pub(super) fn parse_target<'a>(
     method: &[u8],
     target: &'a [u8],
+    over_tls: bool,
 ) -> Result<Target<'a>, RequestError> {
     if method == b"CONNECT" {
         return authority::is_valid(target, authority::Port::Required)
@@ -118,23 +119,28 @@ pub(super) fn parse_target<'a>(
     match target {
         [b'/', ..] => Ok(split_query(target)),
         b"*" if method == b"OPTIONS" => Ok(Target::Asterisk),
-        _ => parse_absolute(method, target),
+        _ => parse_absolute(method, target, over_tls),
     }
 }
 
 /// Absolute-form (RFC 9112 §3.2.2): the authority is checked and left out.
-fn parse_absolute<'a>(method: &[u8], target: &'a [u8]) -> Result<Target<'a>, RequestError> {
+fn parse_absolute<'a>(
+    method: &[u8],
+    target: &'a [u8],
+    over_tls: bool,
+) -> Result<Target<'a>, RequestError> {
     let behind = |scheme: &str| {
         let (start, rest) = target.split_at_checked(scheme.len())?;
         start
             .eq_ignore_ascii_case(scheme.as_bytes())
             .then_some(rest)
     };
-    if behind("https://").is_some() {
+    let rest = match (behind("https://"), over_tls) {
+        (Some(rest), true) => rest,
         // RFC 9110 §7.4: not over a connection that is not secured.
-        return Err(RequestError::Misdirected);
-    }
-    let rest = behind("http://").ok_or(RequestError::Malformed)?;
+        (Some(_), false) => return Err(RequestError::Misdirected),
+        (None, _) => behind("http://").ok_or(RequestError::Malformed)?,
+    };
     let end = rest
         .iter()
         .position(|byte| matches!(byte, b'/' | b'?'))

@@ -3,11 +3,15 @@
 
 mod framing;
 mod line;
+mod parts;
 
 use framing::FramingFields;
 use httparse::Header;
 use line::RequestLine;
 pub use line::head_end;
+pub use parts::{check_host, check_values};
+
+use super::status::Status;
 
 /// One request head, borrowing from the bytes it was parsed from.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub struct Request<'a> {
     pub body: BodyFraming,
     /// Whether the client waits for a 100 before it sends the body (RFC 9110 §10.1.1).
     pub expects_continue: bool,
+    /// Whether another protocol is wanted behind it (RFC 9110 §7.8).
+    pub upgrades: bool,
     lines: &'a [Header<'a>],
     present: u16,
 }
@@ -106,6 +112,22 @@ pub enum RequestError {
     Expectation,
 }
 
+impl RequestError {
+    /// What the request is refused with.
+    pub const fn status(self) -> Status {
+        match self {
+            Self::Malformed => Status::BadRequest,
+            Self::HeadTooLarge => Status::RequestHeaderFieldsTooLarge,
+            Self::TargetTooLong => Status::UriTooLong,
+            Self::BodyTooLarge => Status::ContentTooLarge,
+            Self::Misdirected => Status::MisdirectedRequest,
+            Self::Version => Status::HttpVersionNotSupported,
+            Self::TransferCoding => Status::NotImplemented,
+            Self::Expectation => Status::ExpectationFailed,
+        }
+    }
+}
+
 /// The field names whose lines are looked up after parsing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -162,6 +184,19 @@ impl<'a> Request<'a> {
         fields: &'a mut Fields<'a>,
         target_bytes_max: usize,
     ) -> Result<Self, RequestError> {
+        Self::parse_over(head, fields, target_bytes_max, false)
+    }
+
+    /// [`Self::parse`] over a connection that may be secured: then https targets are at home.
+    ///
+    /// # Errors
+    /// [`RequestError`]: what to refuse the request with.
+    pub fn parse_over(
+        head: &'a [u8],
+        fields: &'a mut Fields<'a>,
+        target_bytes_max: usize,
+        over_tls: bool,
+    ) -> Result<Self, RequestError> {
         let line = RequestLine::split(head, target_bytes_max)?;
         let lines = parse_fields(&head[line.bytes..], fields)?;
         let method = match line.method {
@@ -170,7 +205,7 @@ impl<'a> Request<'a> {
             b"OPTIONS" => Method::Options,
             _ => Method::Other,
         };
-        let target = line::parse_target(line.method, line.target)?;
+        let target = line::parse_target(line.method, line.target, over_tls)?;
         let framing = FramingFields::collect(lines)?;
         framing.check_host(line.version)?;
         Ok(Self {
@@ -183,6 +218,7 @@ impl<'a> Request<'a> {
             },
             body: framing.body(line.version)?,
             expects_continue: framing.expects_continue(line.version)?,
+            upgrades: framing.upgrade,
             lines,
             present: framing.present,
         })

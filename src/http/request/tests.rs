@@ -245,3 +245,17 @@ fn gives_the_lines_of_a_field() {
     assert!(request.has(Field::Range) && request.is_conditional());
     assert!(!request.has(Field::IfRange) && !request.has(Field::IfNoneMatch));
 }
+
+#[test]
+fn https_targets_are_at_home_over_tls() {
+    let head = b"GET https://h/a HTTP/1.1\r\nHost: h\r\n\r\n";
+    let parse = |over_tls| {
+        let mut fields = Fields::new();
+        Request::parse_over(head, &mut fields, 8_192, over_tls).map(|request| {
+            let is_path = matches!(request.target, Target::Path { path: b"/a", .. });
+            assert!(is_path);
+        })
+    };
+    assert_eq!(parse(true), Ok(()));
+    assert_eq!(parse(false), Err(RequestError::Misdirected));
+}

@@ -4,8 +4,9 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::{Engine, RECEIVE_BUFFER_BYTES};
-use crate::connection::{Connection, Want};
-use crate::reactor::files::{OpenFile, open_error};
+use crate::connection::{Connection, OpenError, Want};
+use crate::reactor::core::WorkerEvent;
+use crate::reactor::files::OpenFile;
 use crate::reactor::transfer::{self, Outcome, Plan};
 use crate::sys::epoll::{Interest, Ready};
 use crate::sys::{beneath, socket};
@@ -106,35 +107,12 @@ impl Engine {
         }
     }
 
-    pub(super) fn on_deadline(&mut self, index: u32) {
+    /// Something that concerns a client comes from the worker itself.
+    pub(super) fn tell(&mut self, index: u32, event: WorkerEvent) {
         let Some(client) = self.slots.at(index) else {
             return;
         };
-        self.core
-            .report(&mut client.connection, Connection::on_deadline);
-        self.advance(index)
-    }
-
-    pub(super) fn drain(&mut self, index: u32) {
-        let Some(client) = self.slots.at(index) else {
-            return;
-        };
-        self.core
-            .report(&mut client.connection, |connection, context| {
-                connection.on_drain(context);
-            });
-        self.advance(index)
-    }
-
-    /// Ends a client whatever it is doing.
-    pub(super) fn cut_off(&mut self, index: u32) {
-        let Some(client) = self.slots.at(index) else {
-            return;
-        };
-        if !client.connection.is_idle() {
-            self.cut_count += 1;
-        }
-        client.connection.on_error();
+        self.core.tell(&mut client.connection, event);
         self.advance(index)
     }
 
@@ -146,6 +124,11 @@ impl Engine {
             };
             let goes_on = match client.connection.want() {
                 Want::Close | Want::Abort => return self.close(index),
+                Want::HandOver if self.core.can_hand_over() => return self.hand_over(index),
+                Want::HandOver => {
+                    client.connection.on_error();
+                    true
+                }
                 Want::Receive => false,
                 Want::Send => !client.blocked && self.send(index),
                 Want::Open => self.open(index),
@@ -205,7 +188,7 @@ impl Engine {
                 let (root, path) =
                     transfer::place(source).expect("invariant: what is opened is in a file");
                 beneath::open(root, path)
-                    .map_err(|error| open_error(&error))
+                    .map_err(|error| OpenError::of(&error))
                     .and_then(|file| self.core.files.admit(file.into(), source, &self.core.held))
             }
         };
@@ -324,6 +307,15 @@ impl Engine {
                 client.connection.on_error();
                 self.close(index);
             }
+        }
+    }
+
+    /// Gives the connection up.
+    fn hand_over(&mut self, index: u32) {
+        self.deadlines.clear(index);
+        if let Some(client) = self.slots.remove(index) {
+            self.poller.remove(client.socket.as_fd());
+            self.core.hand_over(client.socket, client.connection);
         }
     }
 

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::Listener;
-use super::core::{Core, Ended, Inbox, Options, Time, is_passing};
+use super::core::{Core, Ended, Inbox, Options, Time, WorkerEvent, is_passing};
 use super::deadlines::Deadlines;
 use super::slots::{SLOT_COUNT_MAX, Slots};
 use super::transfer::Turns;
@@ -28,7 +28,6 @@ pub struct Engine {
     receive_buffer: Box<[u8]>,
     /// What was said is looked at last in a turn: bytes that have arrived by then count.
     wake_due: bool,
-    cut_count: usize,
 }
 
 struct Accepting {
@@ -67,7 +66,6 @@ impl Engine {
             turns: Turns::default(),
             receive_buffer: vec![0; RECEIVE_BUFFER_BYTES].into_boxed_slice(),
             wake_due: false,
-            cut_count: 0,
         })
     }
 
@@ -80,10 +78,7 @@ impl Engine {
         while !self.is_over() {
             self.turn()?;
         }
-        Ok(Ended {
-            cut_count: self.cut_count,
-            panic_count: self.core.panic_count,
-        })
+        Ok(self.core.ended())
     }
 
     fn is_over(&self) -> bool {
@@ -137,7 +132,10 @@ impl Engine {
                 break;
             }
             match socket::accept(accepting.listener.socket.as_fd()) {
-                Ok(socket) => self.connect(socket),
+                Ok(socket) => {
+                    let mark = accepting.listener.hands_over;
+                    self.connect(socket, mark)
+                }
                 Err(error) if is_passing(&error) => break,
                 Err(_) => {
                     // Watched again when a connection closes, or with the next tick.
@@ -148,7 +146,11 @@ impl Engine {
         self.update_accepting()
     }
 
-    fn connect(&mut self, socket: OwnedFd) {
+    /// A new client, or somebody else's by the `mark` of its listener.
+    fn connect(&mut self, socket: OwnedFd, mark: Option<u8>) {
+        if let Some(mark) = mark {
+            return self.core.hand_over_unread(socket, mark);
+        }
         let connection = self.core.connect();
         if let Some(index) = self.slots.insert(Client::new(socket, connection)) {
             self.watch(index);
@@ -157,7 +159,7 @@ impl Engine {
     }
 
     fn has_room(&self) -> bool {
-        self.slots.len() < self.core.options.connection_count_max as usize
+        self.core.has_room(self.slots.len())
     }
 
     /// Watches the listeners as long as there is room.
@@ -197,7 +199,7 @@ impl Engine {
         while let Some(index) = self.deadlines.next_due(next, now) {
             next = index + 1;
             self.deadlines.clear(index);
-            self.on_deadline(index);
+            self.tell(index, WorkerEvent::Deadline);
         }
         self.update_accepting()
     }
@@ -206,12 +208,12 @@ impl Engine {
         if self.core.take_messages() {
             self.drain_listeners();
             for index in self.slots.indexes() {
-                self.drain(index);
+                self.tell(index, WorkerEvent::Drain);
             }
         }
         if self.core.stopping {
             for index in self.slots.indexes() {
-                self.cut_off(index);
+                self.tell(index, WorkerEvent::CutOff);
             }
         }
     }
@@ -224,7 +226,7 @@ impl Engine {
             while !accepting.listener.inherited
                 && let Ok(socket) = socket::accept(accepting.listener.socket.as_fd())
             {
-                self.connect(socket);
+                self.connect(socket, accepting.listener.hands_over);
             }
         }
     }

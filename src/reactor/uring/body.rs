@@ -5,8 +5,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
 use super::{Engine, Kernel};
-use crate::connection::Want;
-use crate::reactor::files::{OpenFile, open_error};
+use crate::connection::{OpenError, Want};
+use crate::reactor::files::OpenFile;
 use crate::reactor::transfer::{self, Outcome, Plan, WINDOW_BYTES};
 use crate::sys::uring::{Completion, Kind, Operation, Returned};
 
@@ -26,7 +26,7 @@ impl<K: Kernel> Engine<K> {
             Returned::Opened(descriptor) => {
                 self.core.files.admit(descriptor, &source, &self.core.held)
             }
-            _ => Err(open_error(&io::Error::from_raw_os_error(
+            _ => Err(OpenError::of(&io::Error::from_raw_os_error(
                 -completion.result,
             ))),
         };

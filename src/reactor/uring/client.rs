@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use super::{Engine, Kernel};
 use crate::connection::{Connection, Want};
+use crate::reactor::core::WorkerEvent;
 use crate::reactor::files::OpenFile;
 use crate::sys::uring::{Completion, Kind, Operation, Returned, SendPayload, SharedSlice, Token};
 
@@ -174,35 +175,12 @@ impl<K: Kernel> Engine<K> {
         }
     }
 
-    pub(super) fn on_deadline(&mut self, index: u32) {
+    /// Something that concerns a client comes from the worker itself.
+    pub(super) fn tell(&mut self, index: u32, event: WorkerEvent) {
         let Some(client) = self.slots.at(index) else {
             return;
         };
-        self.core
-            .report(&mut client.connection, Connection::on_deadline);
-        self.advance(index)
-    }
-
-    pub(super) fn drain(&mut self, index: u32) {
-        let Some(client) = self.slots.at(index) else {
-            return;
-        };
-        self.core
-            .report(&mut client.connection, |connection, context| {
-                connection.on_drain(context);
-            });
-        self.advance(index)
-    }
-
-    /// Ends a client whatever it is doing.
-    pub(super) fn cut_off(&mut self, index: u32) {
-        let Some(client) = self.slots.at(index) else {
-            return;
-        };
-        if !client.connection.is_idle() && !client.closing {
-            self.cut_count += 1;
-        }
-        client.connection.on_error();
+        self.core.tell(&mut client.connection, event);
         self.advance(index)
     }
 
@@ -223,6 +201,9 @@ impl<K: Kernel> Engine<K> {
             match want {
                 Want::Receive => break,
                 Want::Close | Want::Abort => return self.begin_close(index),
+                Want::HandOver if !self.core.can_hand_over() => client.connection.on_error(),
+                Want::HandOver if client.pending_count > 0 => break,
+                Want::HandOver => return self.hand_over(index),
                 Want::Finish => self.finish(index),
                 Want::Send => self.send(index),
                 Want::Open => {
@@ -351,6 +332,14 @@ impl<K: Kernel> Engine<K> {
             Kind::Writable,
             Operation::Writable { socket, goes_on },
         );
+    }
+
+    /// Gives the connection up, of which the kernel has nothing any more.
+    fn hand_over(&mut self, index: u32) {
+        self.deadlines.clear(index);
+        if let Some(client) = self.slots.remove(index) {
+            self.core.hand_over(client.socket, client.connection);
+        }
     }
 
     fn begin_close(&mut self, index: u32) {

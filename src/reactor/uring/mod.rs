@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use super::Listener;
-use super::core::{Core, Ended, Inbox, Options, is_passing};
+use super::core::{Core, Ended, Inbox, Options, WorkerEvent, is_passing};
 use super::deadlines::Deadlines;
 use super::slots::{SLOT_COUNT_MAX, Slots};
 use super::transfer::Turns;
@@ -37,7 +37,6 @@ pub struct Engine<K> {
     /// arrived by then count.
     wake_due: bool,
     tick_due: bool,
-    cut_count: usize,
 }
 
 /// A listener and what its accept is doing.
@@ -87,7 +86,6 @@ impl<K: Kernel> Engine<K> {
             tick_armed: false,
             wake_due: false,
             tick_due: false,
-            cut_count: 0,
         }
     }
 
@@ -147,10 +145,7 @@ impl<K: Kernel> Engine<K> {
 
     /// What came of it.
     pub fn ended(&self) -> Ended {
-        Ended {
-            cut_count: self.cut_count,
-            panic_count: self.core.panic_count,
-        }
+        self.core.ended()
     }
 
     /// The ring, for a simulation to look at.
@@ -186,7 +181,13 @@ impl<K: Kernel> Engine<K> {
             self.listeners[index].state = AcceptState::Paused;
         }
         match completion.accepted {
-            Some(socket) => self.connect(socket),
+            Some(socket) => {
+                let mark = self.listeners[index]
+                    .listener
+                    .as_ref()
+                    .and_then(|listener| listener.hands_over);
+                self.connect(socket, mark)
+            }
             None => {
                 let error = io::Error::from_raw_os_error(-completion.result);
                 if !is_passing(&error) && !self.core.draining {
@@ -201,10 +202,13 @@ impl<K: Kernel> Engine<K> {
         self.update_accepting()
     }
 
-    /// A new client.
-    fn connect(&mut self, socket: OwnedFd) {
+    /// A new client, or somebody else's by the `mark` of its listener.
+    fn connect(&mut self, socket: OwnedFd, mark: Option<u8>) {
         if self.core.stopping {
             return;
+        }
+        if let Some(mark) = mark {
+            return self.core.hand_over_unread(socket, mark);
         }
         let connection = self.core.connect();
         // A client beyond the table is closed: more arrived at once than there is room for.
@@ -252,7 +256,7 @@ impl<K: Kernel> Engine<K> {
     }
 
     fn has_room(&self) -> bool {
-        self.slots.len() < self.core.options.connection_count_max as usize
+        self.core.has_room(self.slots.len())
     }
 
     /// While draining: takes the connections that were complete before, then closes.
@@ -272,7 +276,7 @@ impl<K: Kernel> Engine<K> {
         while !listener.inherited
             && let Ok(socket) = self.kernel.accept(listener.socket.as_fd())
         {
-            self.connect(socket);
+            self.connect(socket, listener.hands_over);
         }
     }
 
@@ -283,7 +287,7 @@ impl<K: Kernel> Engine<K> {
         while let Some(index) = self.deadlines.next_due(next, now) {
             next = index + 1;
             self.deadlines.clear(index);
-            self.on_deadline(index);
+            self.tell(index, WorkerEvent::Deadline);
         }
         self.arm_worker_operations();
         self.resume_accepting()
@@ -297,12 +301,12 @@ impl<K: Kernel> Engine<K> {
                 self.finish_accepting(index);
             }
             for index in self.slots.indexes() {
-                self.drain(index);
+                self.tell(index, WorkerEvent::Drain);
             }
         }
         if self.core.stopping {
             for index in self.slots.indexes() {
-                self.cut_off(index);
+                self.tell(index, WorkerEvent::CutOff);
             }
         }
     }

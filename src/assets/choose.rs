@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use super::Settings;
-use crate::assets::{Asset, Entry, NotFound, Snapshot, Variant};
+use super::{Asset, Entry, NotFound, Snapshot, Variant};
 use crate::http::conditional::{self, Conditions, Outcome, Validators};
 use crate::http::negotiate::{self, Accepted};
 use crate::http::path;
@@ -13,7 +12,7 @@ use crate::http::status::Status;
 
 /// The answer to one request, as references into the snapshot.
 #[derive(Debug)]
-pub(super) enum Choice<'s> {
+pub enum Choice<'s> {
     /// The whole variant.
     Whole(Chosen<'s>),
     /// RFC 9110 §15.4.5.
@@ -23,37 +22,54 @@ pub(super) enum Choice<'s> {
     /// Several parts of the variant (RFC 9110 §15.3.7.2).
     Multipart(Chosen<'s>, Box<Ranges>),
     /// No range that was asked for is in the variant (RFC 9110 §15.5.17).
-    Unsatisfiable { length: u64 },
+    Unsatisfiable {
+        /// The length of the variant in bytes.
+        length: u64,
+    },
     /// Elsewhere; the query of the request goes along.
-    Redirect { location: &'s str, fields: &'s str },
+    Redirect {
+        /// The value of `Location` but for the query.
+        location: &'s str,
+        /// Further field lines, each with its line end.
+        fields: &'s str,
+    },
     /// What this server can do with anything.
     Options,
     /// May a script of another origin ask for this?
     Preflight,
     /// Nothing but a status and its text.
     Refusal(Status),
+    /// Whatever is behind the files: this names none.
+    Fallback,
 }
 
 /// A variant and where it stands in its snapshot.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Chosen<'s> {
-    pub(super) variant: &'s Variant,
-    pub(super) asset_index: u32,
-    pub(super) variant_index: u8,
+pub struct Chosen<'s> {
+    /// The variant.
+    pub variant: &'s Variant,
+    /// Its asset, in [`Snapshot::assets`].
+    pub asset_index: u32,
+    /// Which of the asset's variants it is.
+    pub variant_index: u8,
 }
 
-/// The wall clock, as far as answers depend on it.
+/// What answers depend on besides the request and the files.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
-    pub(super) unix_seconds: u64,
+pub struct Policy {
+    /// Whether CORS preflights are answered.
+    pub cors: bool,
+    /// Whether something else answers what names no file.
+    pub has_fallback: bool,
+    /// The wall clock, in seconds since 1970.
+    pub unix_seconds: u64,
 }
 
 /// Chooses the answer to `request`.
-pub(super) fn choose<'s>(
+pub fn choose<'s>(
     request: &Request<'_>,
     snapshot: &'s Snapshot,
-    settings: &Settings,
-    clock: Clock,
+    policy: Policy,
     path_scratch: &mut Vec<u8>,
 ) -> Choice<'s> {
     let raw_path = match request.target {
@@ -65,7 +81,7 @@ pub(super) fn choose<'s>(
         return Choice::Refusal(Status::BadRequest);
     };
     match snapshot.find(path) {
-        Some(&Entry::Asset(index)) => choose_asset(request, snapshot, index, settings, clock),
+        Some(&Entry::Asset(index)) => choose_asset(request, snapshot, index, policy),
         Some(Entry::Redirect(location)) => match request.method {
             Method::Get | Method::Head => Choice::Redirect {
                 location,
@@ -73,7 +89,7 @@ pub(super) fn choose<'s>(
             },
             _ => Choice::Refusal(Status::MethodNotAllowed),
         },
-        None => choose_missing(request, snapshot, settings, clock),
+        None => choose_missing(request, snapshot, policy),
     }
 }
 
@@ -81,12 +97,11 @@ fn choose_asset<'s>(
     request: &Request<'_>,
     snapshot: &'s Snapshot,
     asset_index: u32,
-    settings: &Settings,
-    clock: Clock,
+    policy: Policy,
 ) -> Choice<'s> {
     match request.method {
         Method::Get | Method::Head => {}
-        Method::Options if settings.cors && is_preflight(request) => return Choice::Preflight,
+        Method::Options if policy.cors && is_preflight(request) => return Choice::Preflight,
         Method::Options | Method::Other => return Choice::Refusal(Status::MethodNotAllowed),
     }
     let asset = snapshot.asset(asset_index);
@@ -109,7 +124,7 @@ fn choose_asset<'s>(
         }
     }
     if request.method == Method::Get && request.has(Field::Range) {
-        return choose_range(request, chosen, &validators, clock);
+        return choose_range(request, chosen, &validators, policy);
     }
     Choice::Whole(chosen)
 }
@@ -119,12 +134,12 @@ fn choose_range<'s>(
     request: &Request<'_>,
     chosen: Chosen<'s>,
     validators: &Validators<'_>,
-    clock: Clock,
+    policy: Policy,
 ) -> Choice<'s> {
     let mut conditions = request.values(Field::IfRange);
     if let Some(condition) = conditions.next()
         && (conditions.next().is_some()
-            || !conditional::if_range(Some(condition), validators, clock.unix_seconds))
+            || !conditional::if_range(Some(condition), validators, policy.unix_seconds))
     {
         return Choice::Whole(chosen);
     }
@@ -137,15 +152,13 @@ fn choose_range<'s>(
     }
 }
 
-fn choose_missing<'s>(
-    request: &Request<'_>,
-    snapshot: &'s Snapshot,
-    settings: &Settings,
-    clock: Clock,
-) -> Choice<'s> {
+fn choose_missing<'s>(request: &Request<'_>, snapshot: &'s Snapshot, policy: Policy) -> Choice<'s> {
+    if policy.has_fallback {
+        return Choice::Fallback;
+    }
     match (request.method, snapshot.not_found) {
         (Method::Get | Method::Head, Some(NotFound::Spa(index))) => {
-            choose_asset(request, snapshot, index, settings, clock)
+            choose_asset(request, snapshot, index, policy)
         }
         (Method::Get | Method::Head, Some(NotFound::Page(index))) => {
             Choice::Whole(negotiate(request, snapshot.asset(index), index))
@@ -176,3 +189,13 @@ fn negotiate<'s>(request: &Request<'_>, asset: &'s Asset, asset_index: u32) -> C
 fn is_preflight(request: &Request<'_>) -> bool {
     request.has(Field::Origin) && request.has(Field::AccessControlRequestMethod)
 }
+
+/// The field lines of [`Choice::Options`], each with its line end.
+pub const OPTIONS_FIELDS: &str = "Allow: GET, HEAD, OPTIONS\r\n";
+
+/// The field lines of [`Choice::Preflight`]: every method and field that can succeed here is
+/// allowed, for a day.
+pub const PREFLIGHT_FIELDS: &str = "Access-Control-Allow-Origin: *\r\n\
+    Access-Control-Allow-Methods: GET, HEAD\r\n\
+    Access-Control-Allow-Headers: *\r\n\
+    Access-Control-Max-Age: 86400\r\n";
