@@ -86,6 +86,7 @@ mod http;
 mod manifest;
 mod reactor;
 mod server;
+mod service;
 pub mod staticfiles;
 mod sys;
 mod tls;
