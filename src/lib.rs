@@ -82,6 +82,7 @@ mod application;
 mod assets;
 mod config;
 mod connection;
+mod fallback;
 mod http;
 mod manifest;
 mod reactor;
