@@ -84,6 +84,7 @@ mod config;
 mod connection;
 mod fallback;
 mod http;
+mod lane;
 mod manifest;
 mod reactor;
 mod server;
