@@ -24,6 +24,12 @@
 //! reactor      moves bytes between sockets, files and connections; knows no HTTP
 //!   uring        the engine: one loop over completions, every operation counted
 //!   epoll        the alternative and the baseline: same connections, same answers
+//! lane         the thread of each CPU for TLS, HTTP/2 and what names no file: hyper on tokio-uring
+//! fallback     what is no asset: the proxy to application servers, or an embedder's service
+//! adapter      assets as a `tower` service, for programs with a server of their own
+//! service      assets as answers to `http` requests, for lanes and the adapter
+//! application  the application server that `run` starts and stops
+//! tls          certificates, chosen by name and exchanged while connections go on
 //! connection   one client as a pure state machine: bytes and time in, answers out
 //! http         HTTP/1.1 text ↔ types: request, body, path, conditional, range, negotiate, head
 //! assets       what can be served: asset, snapshot (never changes), live (swapped whole), load
@@ -36,8 +42,14 @@
 //!
 //! ```text
 //! cli         → the public API
-//! server      → config reactor assets sys
+//! server      → config reactor lane fallback tls application assets sys
+//! lane        → connection service fallback assets http sys
 //! reactor     → connection sys
+//! adapter     → config server service assets sys
+//! service     → assets http
+//! fallback    → http
+//! application → sys
+//! tls         → sys
 //! connection  → http assets
 //! assets      → http manifest sys
 //! staticfiles → http manifest sys
@@ -58,8 +70,9 @@
 //! 9. Only `cli` prints or exits. Only `sys` is unsafe.
 //!
 //! Deliberately absent: path arithmetic on request input (a URL that is not a key of the snapshot
-//! is not an asset), futures, locks, and on the way of a request that is answered from memory in
-//! one piece, formatting and allocation.
+//! is not an asset); in workers futures and locks, and on the way of a request that is answered
+//! from memory in one piece, formatting and allocation. Lanes have futures, since they run hyper,
+//! but each is one thread: theirs never move.
 //!
 //! # Words
 //!
@@ -67,7 +80,12 @@
 //! one moment. *Manifest*: the file that maps names. *Head*: status line and fields, ready to send.
 //! *Transfer*: a response under way. *Operation*: work the kernel has not finished. *Slot*: the
 //! place of one connection. *Worker*: one thread with an engine of its own, pinned to its CPU by
-//! default.
+//! default. *Lane*: the thread beside it, on the same CPU, for everything else. *Hand-over*: a
+//! connection going from worker to lane for good, with what was received and not answered.
+//!
+//! *Fallback*: the service that answers what names no asset: an embedder's own, or the proxy.
+//! *Upstream*: a server that the proxy passes requests on to. *Application*: the one that `run`
+//! starts, and then the upstream.
 //!
 //! Offline: *source*: where files to collect come from. *Logical name*: what a template calls a
 //! file. *Published name*: what a URL calls it, hashed or not. *Release*: a directory of files
@@ -78,6 +96,7 @@
     allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")
 )]
 
+mod adapter;
 mod application;
 mod assets;
 mod config;
@@ -93,15 +112,50 @@ pub mod staticfiles;
 mod sys;
 mod tls;
 
+pub use adapter::{AssetBody, Assets, FallbackFuture, WithFallback};
+pub use application::{ApplicationError, Exit as ApplicationExit};
+pub use assets::{LoadError, Packed, PackedError};
 pub use config::{
-    Bind, BindError, CONNECTION_COUNT_MAX, Config, ConfigError, EngineChoice, Environment,
-    HeaderRule, HeaderRuleError, Limits, MaxAge, NotFoundFile, Responses, ServeArguments,
-    SizeError, Source, SourceError, parse_bytes,
+    AppListen, Application, ApplicationArguments, Bind, BindError, CONNECTION_COUNT_MAX,
+    CertificateFiles, Config, ConfigError, EngineChoice, Environment, HeaderRule, HeaderRuleError,
+    Http2, Limits, MaxAge, NotFoundFile, Responses, Restart, ServeArguments, SizeError, Source,
+    SourceError, Tls, TlsArguments, Upstream, UpstreamAddress, UpstreamArguments, UpstreamError,
+    parse_bytes,
 };
+pub use fallback::{BoxError, Peer, RequestBody};
 pub use manifest::{Manifest, ManifestError};
-pub use server::{Ended, Engine, Probe, Server, StartError, Summary, probe};
+pub use server::{
+    Ended, Engine, Handle, Metrics, Probe, Server, ServerBuilder, StartError, Summary, probe,
+};
 pub use sys::kernel::Kernel;
 pub use sys::limits::{ResourceLimit, SystemLimits};
+pub use tls::{Fault as TlsFileFault, Part as TlsFilePart, TlsError};
+
+/// Includes a packed release in the program: the tar file at a path relative to the source file,
+/// as for `include_bytes!`. Gives a `Result<`[`Packed`]`, `[`PackedError`]`>`.
+///
+/// The archive is what `whitering collect` published, packed with `tar cf release.tar -C public .`
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use whitering::Server;
+///
+/// // In a program of its own: whitering::embed!("../release.tar")?
+/// let release = whitering::embed!(concat!(
+///     env!("CARGO_MANIFEST_DIR"),
+///     "/tests/embedded/release.tar"
+/// ))?;
+/// let builder = Server::builder().packed("/static/", release);
+/// # drop(builder);
+/// # Ok(())
+/// # }
+/// ```
+#[macro_export]
+macro_rules! embed {
+    ($path:expr $(,)?) => {
+        $crate::Packed::parse(::std::include_bytes!($path))
+    };
+}
 
 /// The parts, for this package's own benches and simulation. Not for anybody else: nothing here
 /// keeps a promise from one version to the next.
@@ -113,14 +167,23 @@ pub mod internal {
     pub mod connection {
         pub use crate::connection::*;
     }
+    pub mod fallback {
+        pub use crate::fallback::*;
+    }
     pub mod http {
         pub use crate::http::*;
+    }
+    pub mod lane {
+        pub use crate::lane::*;
     }
     pub mod manifest {
         pub use crate::manifest::*;
     }
     pub mod reactor {
         pub use crate::reactor::*;
+    }
+    pub mod service {
+        pub use crate::service::*;
     }
     pub mod server {
         pub use crate::server::{BACKLOG, RING_SIZES, RING_THREAD_COUNT, asset_options, settings};

@@ -4,7 +4,7 @@
 mod hints;
 
 use serde::Serialize;
-use whitering::{Kernel, Probe, SystemLimits};
+use whitering::{Engine, Kernel, Probe, SystemLimits};
 
 use super::format::Format;
 use super::{Exit, print, say_error, text};
@@ -41,6 +41,8 @@ struct Report {
     io_uring_disabled: Option<u32>,
     engine: String,
     engine_reason: Option<String>,
+    /// What applications, TLS and HTTP/2 are served on, beside the workers.
+    lanes: &'static str,
     io_uring: Vec<Feature>,
     limits: Limits,
     worker_count: usize,
@@ -74,6 +76,10 @@ impl Report {
             hints: hints::hints(&kernel, limits),
             kernel: kernel.release,
             io_uring_disabled: kernel.io_uring_disabled,
+            lanes: match probe.engine {
+                Engine::Uring => "tokio-uring",
+                Engine::Epoll => "tokio",
+            },
             engine: probe.engine.to_string(),
             engine_reason: probe.reason,
             io_uring: probe.features.into_iter().map(feature).collect(),
@@ -122,6 +128,7 @@ impl Report {
             rows.push(("kernel.io_uring_disabled", disabled.to_string()));
         }
         rows.push(("engine", engine));
+        rows.push(("lanes", self.lanes.to_owned()));
         rows.push(("workers", self.worker_count.to_string()));
         rows
     }
@@ -202,7 +209,7 @@ const LINE_WIDTH: usize = 90;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use whitering::{Engine, ResourceLimit};
+    use whitering::ResourceLimit;
 
     fn report() -> Report {
         let limits = SystemLimits {
@@ -244,6 +251,7 @@ system
   kernel                   6.12.1
   kernel.io_uring_disabled 0
   engine                   epoll, because io_uring_setup answers EPERM
+  lanes                    tokio
   workers                  2
 
 io_uring
@@ -271,6 +279,7 @@ limits
     fn prints_json() {
         let value: serde_json::Value = serde_json::from_str(&report().json()).unwrap();
         assert_eq!(value["engine"], "epoll");
+        assert_eq!(value["lanes"], "tokio");
         assert_eq!(value["io_uring"][1]["name"], "send_zc");
         assert_eq!(value["io_uring"][1]["available"], false);
         assert_eq!(value["limits"]["nofile_soft"], 1_024);

@@ -9,6 +9,7 @@ mod collect;
 mod compress;
 mod doctor;
 mod format;
+mod run;
 mod serve;
 mod text;
 mod url;
@@ -43,6 +44,7 @@ struct CommandLine {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Serve(Box<serve::Arguments>),
+    Run(Box<run::Arguments>),
     Collect(Box<collect::Arguments>),
     Url(url::Arguments),
     Verify(verify::Arguments),
@@ -62,22 +64,32 @@ enum LogLevel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// It did what it was asked to, or drained cleanly.
-    Success = 0,
+    Success,
     /// It failed at run time.
-    Failure = 1,
+    Failure,
     /// It was asked for something that makes no sense.
-    Usage = 2,
+    Usage,
     /// It stopped with responses under way: at the drain deadline, or by a second signal.
-    DrainDeadline = 3,
+    DrainDeadline,
     /// It compared, and found a difference.
-    Difference = 4,
+    Difference,
     /// Its surroundings configure it wrongly (`EX_CONFIG` of sysexits(3)).
-    Configuration = 78,
+    Configuration,
+    /// The application that it ran ended, with this code.
+    Application(u8),
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(match exit {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Usage => 2,
+            Exit::DrainDeadline => 3,
+            Exit::Difference => 4,
+            Exit::Configuration => 78,
+            Exit::Application(code) => code,
+        })
     }
 }
 
@@ -87,6 +99,7 @@ pub(crate) fn run() -> Exit {
     start_log(line.log);
     match line.command {
         Command::Serve(arguments) => serve::run(*arguments),
+        Command::Run(arguments) => run::run(*arguments),
         Command::Collect(arguments) => collect::run(*arguments),
         Command::Url(arguments) => url::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
@@ -176,6 +189,10 @@ mod tests {
         check(&["whitering", "url", "--manifest", "static"], false);
         check(&["whitering", "verify", "static", "--format", "json"], true);
         check(&["whitering", "verify"], false);
+        check(&["whitering", "run", "--", "gunicorn", "-b", "x"], true);
+        check(&["whitering", "run", "site", "--", "node", "--bind"], true);
+        check(&["whitering", "run", "site"], false);
+        check(&["whitering", "run", "gunicorn", "app:wsgi"], false);
         check(&["whitering"], false);
         check(&["whitering", "doctor", "site"], false);
         check(&["whitering", "site"], false);

@@ -1,6 +1,6 @@
 //! `whitering serve`: starts a server, says where it listens, and waits for its end.
 
-use whitering::{Config, Ended, Environment, ServeArguments, Server, Summary};
+use whitering::{Config, Ended, Environment, ServeArguments, Server, StartError, Summary};
 
 use super::{Exit, say, say_error, text};
 
@@ -19,9 +19,14 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments) -> Exit {
+    serve(arguments.serve)
+}
+
+/// Serves as `arguments` and the environment have it, until the end.
+pub(super) fn serve(arguments: ServeArguments) -> Exit {
     let config = match Config::check(ServeArguments {
         environment: Environment::read(),
-        ..arguments.serve
+        ..arguments
     }) {
         Ok(config) => config,
         Err(error) => {
@@ -35,10 +40,7 @@ pub(super) fn run(arguments: Arguments) -> Exit {
     };
     let server = match Server::start(config) {
         Ok(server) => server,
-        Err(error) => {
-            say_error(&error);
-            return Exit::Failure;
-        }
+        Err(error) => return not_started(&error),
     };
     for line in announcement(server.summary()) {
         say(&line);
@@ -47,6 +49,20 @@ pub(super) fn run(arguments: Arguments) -> Exit {
         Ended::Drained => Exit::Success,
         Ended::DrainDeadlinePassed => Exit::DrainDeadline,
         Ended::Failed => Exit::Failure,
+        Ended::Application(code) => Exit::Application(code),
+    }
+}
+
+fn not_started(error: &StartError) -> Exit {
+    if matches!(error, StartError::Interrupted) {
+        // Nobody was being served: a drain with nothing to do.
+        return Exit::Success;
+    }
+    say_error(error);
+    match error {
+        // Without an error of its own it has failed all the same: nothing was served.
+        StartError::ApplicationEnded(exit) if !exit.is_success() => Exit::Application(exit.code()),
+        _ => Exit::Failure,
     }
 }
 

@@ -6,8 +6,8 @@ use super::bind::ANY_HOST;
 use super::prefix::below_script_name;
 use super::raw::{CORS_VARIABLE, INDEX_FILE_VARIABLE, PORT_VARIABLE};
 use super::{
-    Bind, CONNECTION_COUNT_MAX, Config, Limits, MaxAge, NotFoundFile, Responses, ServeArguments,
-    Source,
+    Bind, CONNECTION_COUNT_MAX, CertificateFiles, Config, HeaderRule, Http2, Limits, MaxAge,
+    NotFoundFile, Responses, ServeArguments, Source, Tls, Upstream,
 };
 
 /// Why settings do not make a configuration; all for the operator to mend, one line each.
@@ -22,8 +22,45 @@ pub enum ConfigError {
     )]
     PrefixWithoutRoot,
     /// The same address twice.
-    #[error("--bind {0} is given twice; leave one out")]
-    RepeatedBind(Bind),
+    #[error("{flag} {bind} is given twice; leave one out", flag = .0, bind = .1)]
+    RepeatedBind(&'static str, Bind),
+    /// The same address for both.
+    #[error("{0} cannot be with TLS and without; name another address with --tls-bind")]
+    PlainAndTls(Bind),
+    /// Certificates and keys that do not pair.
+    #[error("{certificates} --tls-cert and {keys} --tls-key; each certificate needs its key")]
+    CertificatesAndKeys {
+        /// How many certificates were given.
+        certificates: usize,
+        /// How many keys.
+        keys: usize,
+    },
+    /// A setting of TLS without a certificate.
+    #[error("{0} needs a certificate; name its files with --tls-cert and --tls-key")]
+    CertificateMissing(&'static str),
+    /// A redirect from nowhere.
+    #[error("--https-redirect needs an address without TLS to redirect from; name it with --bind")]
+    RedirectWithoutBind,
+    /// A redirect to nowhere.
+    #[error(
+        "--https-redirect sends clients to the port of the first --tls-bind, and {0} has none; \
+         put an address with a port first"
+    )]
+    RedirectWithoutPort(Bind),
+    /// HSTS where files are served without TLS as well.
+    #[error(
+        "--hsts is for sites without plain HTTP; add --https-redirect, or leave out what makes it \
+         be served: {0}"
+    )]
+    HstsWithoutRedirect(&'static str),
+    /// An answer to what is not found, and somebody else who answers it.
+    #[error("{0} answers what is not found, and so does the application; leave one out")]
+    NotFoundAndUpstream(&'static str),
+    /// Application servers to find, and one to start.
+    #[error(
+        "requests go to the application that run starts, so leave --upstream out; without CMD, use: whitering serve"
+    )]
+    UpstreamAndApplication,
     /// Two answers to what is not found.
     #[error("--not-found and --spa both answer what is not found; leave one out")]
     NotFoundAndSpa,
@@ -71,7 +108,15 @@ impl ConfigError {
         match self {
             Self::NoSource
             | Self::PrefixWithoutRoot
-            | Self::RepeatedBind(_)
+            | Self::RepeatedBind(..)
+            | Self::PlainAndTls(_)
+            | Self::CertificatesAndKeys { .. }
+            | Self::CertificateMissing(_)
+            | Self::RedirectWithoutBind
+            | Self::RedirectWithoutPort(_)
+            | Self::HstsWithoutRedirect(_)
+            | Self::NotFoundAndUpstream(_)
+            | Self::UpstreamAndApplication
             | Self::NotFoundAndSpa
             | Self::FileName(..)
             | Self::IndexFile
@@ -83,29 +128,129 @@ impl ConfigError {
 }
 
 pub(super) fn check(mut arguments: ServeArguments) -> Result<Config, ConfigError> {
+    let tls = tls(&mut arguments)?;
+    let hsts_seconds = tls.as_ref().and_then(|tls| tls.hsts_seconds);
+    let http2 = Http2::of(&arguments.tls);
+    let has_upstream = has_upstream(&arguments);
+    check_not_found(&arguments, has_upstream)?;
+    if arguments.application.is_some() && !arguments.upstream.upstream.is_empty() {
+        return Err(ConfigError::UpstreamAndApplication);
+    }
     Ok(Config {
-        binds: binds(&arguments)?,
-        sources: sources(&mut arguments)?,
+        binds: binds(&arguments, tls.is_some())?,
+        sources: sources(&mut arguments, has_upstream)?,
+        tls,
+        http2,
+        application: arguments.application.take(),
+        upstream: Upstream::of(std::mem::take(&mut arguments.upstream)),
         engine: arguments.engine.unwrap_or_default(),
         worker_count: arguments.workers,
         pin: !arguments.no_pin,
         memory_budget_bytes: arguments.memory_budget,
         limits: limits(&arguments)?,
         drain_timeout: arguments.drain_timeout.unwrap_or(DRAIN_TIMEOUT),
-        responses: responses(arguments)?,
+        responses: responses(arguments, hsts_seconds)?,
     })
 }
 
-fn binds(arguments: &ServeArguments) -> Result<Vec<Bind>, ConfigError> {
-    let binds = &arguments.bind;
+/// Whether something answers what names no file.
+fn has_upstream(arguments: &ServeArguments) -> bool {
+    !arguments.upstream.upstream.is_empty() || arguments.application.is_some()
+}
+
+fn check_not_found(arguments: &ServeArguments, has_upstream: bool) -> Result<(), ConfigError> {
+    match (&arguments.not_found, &arguments.spa) {
+        (Some(_), _) if has_upstream => Err(ConfigError::NotFoundAndUpstream("--not-found")),
+        (_, Some(_)) if has_upstream => Err(ConfigError::NotFoundAndUpstream("--spa")),
+        _ => Ok(()),
+    }
+}
+
+fn tls(arguments: &mut ServeArguments) -> Result<Option<Tls>, ConfigError> {
+    let given = &mut arguments.tls;
+    let (certificates, keys) = (given.tls_cert.len(), given.tls_key.len());
+    if certificates != keys {
+        return Err(ConfigError::CertificatesAndKeys { certificates, keys });
+    }
+    if certificates == 0 {
+        return match (given.https_redirect, given.hsts, given.tls_bind.is_empty()) {
+            (true, ..) => Err(ConfigError::CertificateMissing("--https-redirect")),
+            (_, Some(_), _) => Err(ConfigError::CertificateMissing("--hsts")),
+            (.., false) => Err(ConfigError::CertificateMissing("--tls-bind")),
+            (false, None, true) => Ok(None),
+        };
+    }
+    let binds = tls_binds(arguments)?;
+    check_redirect(arguments, &binds[0])?;
+    let given = &mut arguments.tls;
+    let chains = std::mem::take(&mut given.tls_cert).into_iter();
+    Ok(Some(Tls {
+        certificates: chains
+            .zip(std::mem::take(&mut given.tls_key))
+            .map(|(chain, key)| CertificateFiles { chain, key })
+            .collect(),
+        binds,
+        redirects: given.https_redirect,
+        hsts_seconds: given.hsts,
+    }))
+}
+
+/// Where TLS is listened for; at least one address, and none that is without TLS too.
+fn tls_binds(arguments: &mut ServeArguments) -> Result<Vec<Bind>, ConfigError> {
+    let mut binds = std::mem::take(&mut arguments.tls.tls_bind);
+    if binds.is_empty() {
+        let host = DEFAULT_HOST.to_owned();
+        let port = DEFAULT_TLS_PORT;
+        binds.push(Bind::Tcp { host, port });
+    }
+    check_binds("--tls-bind", &binds)?;
+    let is_plain = |bind: &&Bind| !is_any_port(bind) && arguments.bind.contains(*bind);
+    match binds.iter().find(is_plain) {
+        Some(bind) => Err(ConfigError::PlainAndTls(bind.clone())),
+        None => Ok(binds),
+    }
+}
+
+/// Whether it can be redirected to `bind`, and HSTS be said.
+fn check_redirect(arguments: &ServeArguments, bind: &Bind) -> Result<(), ConfigError> {
+    let plain = match arguments.bind.is_empty() {
+        false => Some("--bind"),
+        true => has_port(arguments).then_some(PORT_VARIABLE),
+    };
+    match (arguments.tls.https_redirect, plain, bind) {
+        (true, None, _) => Err(ConfigError::RedirectWithoutBind),
+        (true, _, Bind::Unix(_)) => Err(ConfigError::RedirectWithoutPort(bind.clone())),
+        (false, Some(plain), _) if arguments.tls.hsts.is_some() => {
+            Err(ConfigError::HstsWithoutRedirect(plain))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses an address that is given twice.
+fn check_binds(flag: &'static str, binds: &[Bind]) -> Result<(), ConfigError> {
     for (index, bind) in binds.iter().enumerate() {
-        // Port 0 is another port each time.
-        let any_port = matches!(bind, Bind::Tcp { port: 0, .. });
-        if !any_port && binds[..index].contains(bind) {
-            return Err(ConfigError::RepeatedBind(bind.clone()));
+        if !is_any_port(bind) && binds[..index].contains(bind) {
+            return Err(ConfigError::RepeatedBind(flag, bind.clone()));
         }
     }
-    if !binds.is_empty() {
+    Ok(())
+}
+
+/// Port 0 is another port each time.
+fn is_any_port(bind: &Bind) -> bool {
+    matches!(bind, Bind::Tcp { port: 0, .. })
+}
+
+fn has_port(arguments: &ServeArguments) -> bool {
+    let port = arguments.environment.port.as_deref();
+    port.is_some_and(|port| !port.is_empty())
+}
+
+fn binds(arguments: &ServeArguments, has_tls: bool) -> Result<Vec<Bind>, ConfigError> {
+    let binds = &arguments.bind;
+    check_binds("--bind", binds)?;
+    if !binds.is_empty() || has_tls && !has_port(arguments) {
         return Ok(binds.clone());
     }
     let (host, port) = match arguments.environment.port.as_deref() {
@@ -129,7 +274,7 @@ fn wrong_variable(name: &'static str, value: &str, expected: &'static str) -> Co
     }
 }
 
-fn sources(arguments: &mut ServeArguments) -> Result<Vec<Source>, ConfigError> {
+fn sources(arguments: &mut ServeArguments, has_upstream: bool) -> Result<Vec<Source>, ConfigError> {
     let mut sources = Vec::with_capacity(arguments.source.len() + 1);
     match (arguments.root.take(), arguments.prefix.take()) {
         (Some(directory), prefix) => sources.push(Source {
@@ -140,7 +285,7 @@ fn sources(arguments: &mut ServeArguments) -> Result<Vec<Source>, ConfigError> {
         (None, None) => {}
     }
     sources.append(&mut arguments.source);
-    if sources.is_empty() {
+    if sources.is_empty() && !has_upstream {
         return Err(ConfigError::NoSource);
     }
     if let Some(script_name) = &arguments.script_name {
@@ -151,7 +296,14 @@ fn sources(arguments: &mut ServeArguments) -> Result<Vec<Source>, ConfigError> {
     Ok(sources)
 }
 
-fn responses(arguments: ServeArguments) -> Result<Responses, ConfigError> {
+fn responses(
+    mut arguments: ServeArguments,
+    hsts_seconds: Option<u32>,
+) -> Result<Responses, ConfigError> {
+    if let Some(seconds) = hsts_seconds {
+        // The first: an operator's own rule wins.
+        arguments.header.insert(0, hsts_rule(seconds));
+    }
     Ok(Responses {
         max_age_seconds: match arguments.max_age {
             None => Some(MAX_AGE_SECONDS),
@@ -166,6 +318,12 @@ fn responses(arguments: ServeArguments) -> Result<Responses, ConfigError> {
         immutable: arguments.immutable,
         not_found: not_found(arguments.not_found, arguments.spa)?,
     })
+}
+
+/// RFC 6797 §6.1. It may not be sent without TLS (§7.2), where nothing is served then.
+fn hsts_rule(seconds: u32) -> HeaderRule {
+    HeaderRule::parse(&format!("*: Strict-Transport-Security: max-age={seconds}"))
+        .expect("invariant: a glob, a name and a value")
 }
 
 fn cors(arguments: &ServeArguments) -> Result<bool, ConfigError> {
@@ -267,6 +425,7 @@ fn size(
 
 const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 8_080;
+const DEFAULT_TLS_PORT: u16 = 8_443;
 const MAX_AGE_SECONDS: u32 = 60;
 const CHARSET: &str = "utf-8";
 const INDEX_FILE: &str = "index.html";

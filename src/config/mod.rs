@@ -1,6 +1,7 @@
 //! What the operator wrote ([`ServeArguments`]) → one checked, immutable [`Config`].
 //! Knows settings and their text; opens no file, socket or directory.
 
+mod application;
 mod bind;
 mod check;
 mod duration;
@@ -9,25 +10,39 @@ mod media_override;
 mod prefix;
 mod raw;
 mod size;
+mod thruster;
+mod tls;
+mod upstream;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use application::{AppListen, Application, ApplicationArguments, Restart};
 pub use bind::{Bind, BindError};
 pub use check::ConfigError;
 pub use header_rule::{HeaderRule, HeaderRuleError};
 pub use prefix::{Source, SourceError};
 pub use raw::{EngineChoice, Environment, MaxAge, ServeArguments};
 pub use size::{SizeError, parse_bytes};
+pub use tls::{CertificateFiles, Http2, Tls, TlsArguments};
+pub use upstream::{Upstream, UpstreamAddress, UpstreamArguments, UpstreamError};
 
 /// Everything a server is started with: complete, and free of contradictions.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where to listen; never empty.
+    /// Where to listen without TLS; empty only if there are certificates.
     pub binds: Vec<Bind>,
-    /// What to serve, first match first; never empty.
+    /// What to serve, first match first; empty only if something answers what names no file.
     pub sources: Vec<Source>,
+    /// What answers requests that name no file.
+    pub upstream: Upstream,
+    /// The application server to start.
+    pub application: Option<Application>,
+    /// Certificates, and where they are used.
+    pub tls: Option<Tls>,
+    /// What is spoken besides HTTP/1.1.
+    pub http2: Http2,
     /// Which reactor moves the bytes.
     pub engine: EngineChoice,
     /// Number of workers; none: as many as the process has CPUs.
@@ -99,6 +114,11 @@ impl Config {
     /// Checks what the operator wrote and fills in the defaults.
     pub fn check(arguments: ServeArguments) -> Result<Self, ConfigError> {
         check::check(arguments)
+    }
+
+    /// Whether something answers requests that name no file.
+    pub fn has_fallback(&self) -> bool {
+        !self.upstream.addresses.is_empty() || self.application.is_some()
     }
 
     /// Serves `directory` at `/` on the default address, with every default.

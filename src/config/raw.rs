@@ -9,12 +9,15 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 
 use super::CONNECTION_COUNT_MAX;
+use super::application::Application;
 use super::bind::{Bind, BindError};
 use super::duration::{parse_duration, parse_timeout};
 use super::header_rule::HeaderRule;
 use super::media_override::{parse_charset, parse_mime};
 use super::prefix::{Source, SourceError, parse_prefix};
 use super::size::parse_bytes;
+use super::tls::TlsArguments;
+use super::upstream::UpstreamArguments;
 
 /// The settings of `serve`; what is absent takes its default in [`super::Config::check`].
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -168,6 +171,18 @@ pub struct ServeArguments {
     #[arg(long, value_name = "SIZE", env = "WHITERING_MAX_BODY", help_heading = LIMITS)]
     #[arg(value_parser = parse_bytes)]
     pub max_body: Option<u64>,
+
+    /// What answers requests that name no file.
+    #[command(flatten)]
+    pub upstream: UpstreamArguments,
+
+    /// Certificates and HTTP/2.
+    #[command(flatten)]
+    pub tls: TlsArguments,
+
+    /// The application server to start; none for `serve`.
+    #[arg(skip)]
+    pub application: Option<Application>,
 
     /// The variables that stand for no single flag; empty unless the caller reads them.
     #[arg(skip)]

@@ -1,17 +1,21 @@
 //! The control thread: signals, reloads, and the end of workers.
 
+use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, tick};
 
 use super::Server;
-use super::worker::WorkerEnd;
+use super::worker::End;
+use crate::application::{Event, Exit};
 use crate::assets::{self, LoadError, Loaded, Snapshot, Warning};
-use crate::reactor::{Message, Notice};
+use crate::lane;
+use crate::reactor::{self, Message, Notice};
 use crate::sys::memory;
 use crate::sys::signal::{self, Signal};
+use crate::tls::Certificates;
 
 /// How a server ended.
 #[must_use]
@@ -23,6 +27,8 @@ pub enum Ended {
     DrainDeadlinePassed,
     /// A worker failed.
     Failed,
+    /// The application ended by itself, with this code: its own, or 128 and its signal.
+    Application(u8),
 }
 
 /// What happens while a server runs.
@@ -44,6 +50,13 @@ struct Control<'a> {
     failed: bool,
     cut_count: usize,
     worker_count: usize,
+    lane_count: usize,
+    /// When it is looked whether certificates have changed.
+    certificate_tick: Receiver<Instant>,
+    /// Why they could not be loaded, if they could not: said once.
+    certificate_error: Option<String>,
+    /// How the application ended by itself.
+    exit: Option<Exit>,
 }
 
 /// Loads in a thread of their own, one at a time.
@@ -60,8 +73,14 @@ struct Reloads {
 
 impl Server {
     /// Serves until a signal ends it: TERM, INT or QUIT drain, a second one stops; HUP reloads.
+    /// A [`Handle`](super::Handle) does the same, and where signals are left to others nothing
+    /// else.
     pub fn run(mut self) -> Ended {
-        let worker_count = self.workers.len();
+        let (worker_count, lane_count) = (self.workers.len(), self.lanes.len());
+        let certificate_tick = match &self.certificates {
+            Some(_) => tick(CERTIFICATE_INTERVAL),
+            None => never(),
+        };
         let retry = if self.unsettled {
             after(RETRY_DELAY_MIN)
         } else {
@@ -80,10 +99,17 @@ impl Server {
             failed: false,
             cut_count: 0,
             worker_count,
+            lane_count,
+            certificate_tick,
+            certificate_error: None,
+            exit: None,
         }
         .run();
         for worker in &mut self.workers {
             worker.join();
+        }
+        for lane in &mut self.lanes {
+            lane.join();
         }
         ended
     }
@@ -91,18 +117,28 @@ impl Server {
 
 impl Control<'_> {
     fn run(mut self) -> Ended {
-        let mut signals = wait_for_signals();
+        let mut signals = self.server.signals.clone();
         let (mut notices, ends) = (self.server.notices.clone(), self.server.ends.clone());
-        while self.worker_count > 0 {
+        let hosted = self.server.hosted.as_ref();
+        let mut events = hosted.map_or_else(never, |hosted| hosted.events.clone());
+        let certificate_tick = self.certificate_tick.clone();
+        while self.worker_count + self.lane_count > 0 {
             let (results, retry) = (self.reloads.results.clone(), self.retry.clone());
             let (deadline, sweep) = (self.deadline.clone(), self.sweep.clone());
             select! {
                 recv(signals) -> signal => match signal {
                     Ok(Signal::End) => self.end(),
-                    Ok(Signal::Reload) => self.reload(),
-                    // There is no log of our own to reopen.
-                    Ok(_) => {}
+                    Ok(signal) => {
+                        if signal == Signal::Reload {
+                            self.reload();
+                        }
+                        self.relay(signal);
+                    }
                     Err(_) => signals = never(),
+                },
+                recv(events) -> event => match event {
+                    Ok(event) => self.on_application(event),
+                    Err(_) => events = never(),
                 },
                 recv(notices) -> notice => match notice {
                     Ok(Notice::Stale) => self.reload_if_due(),
@@ -116,22 +152,63 @@ impl Control<'_> {
                 }
                 recv(ends) -> end => {
                     if let Ok(end) = end {
-                        self.on_worker_end(end);
+                        self.on_end(end);
                     }
                 }
                 recv(retry) -> _ => {
                     self.retry = never();
                     self.reload();
                 }
+                recv(certificate_tick) -> _ => self.reload_changed_certificates(),
                 recv(sweep) -> _ => self.free_retired(),
                 recv(deadline) -> _ => self.stop(),
             }
         }
-        match (self.failed, self.stopped && self.cut_count > 0) {
-            (true, _) => Ended::Failed,
-            (false, true) => Ended::DrainDeadlinePassed,
-            (false, false) => Ended::Drained,
+        self.stop_application();
+        match (self.exit, self.failed, self.stopped && self.cut_count > 0) {
+            (Some(exit), ..) => Ended::Application(exit.code()),
+            (None, true, _) => Ended::Failed,
+            (None, false, true) => Ended::DrainDeadlinePassed,
+            (None, false, false) => Ended::Drained,
         }
+    }
+
+    /// Passes a signal on that the application may have a use for.
+    fn relay(&self, signal: Signal) {
+        if let Some(hosted) = &self.server.hosted {
+            hosted.application.relay(signal);
+        }
+    }
+
+    fn on_application(&mut self, event: Event) {
+        match event {
+            Event::Answers => tracing::info!("the application answers"),
+            // It has been logged, with its name.
+            Event::Ended(exit) => {
+                self.exit = Some(exit);
+                if !self.draining {
+                    self.end();
+                }
+            }
+            Event::Silent(error) => {
+                tracing::error!("{error}");
+                self.failed = true;
+                if !self.draining {
+                    self.end();
+                }
+            }
+        }
+    }
+
+    /// The last answer is out: nobody asks the application any more.
+    fn stop_application(&mut self) {
+        let Some(hosted) = &mut self.server.hosted else {
+            return;
+        };
+        if self.stopped {
+            hosted.application.kill();
+        }
+        hosted.stop();
     }
 
     fn end(&mut self) {
@@ -141,26 +218,33 @@ impl Control<'_> {
         self.draining = true;
         self.deadline = after(self.server.config.drain_timeout);
         tracing::info!("draining: no new connections, open ones end with their responses");
-        self.tell(&Message::Drain);
+        self.tell(&Message::Drain, lane::Message::Drain);
     }
 
     fn stop(&mut self) {
         self.deadline = never();
         self.stopped = true;
         tracing::info!("stopping now");
-        self.tell(&Message::Stop);
+        self.tell(&Message::Stop, lane::Message::Stop);
     }
 
-    fn tell(&self, message: &Message) {
+    fn tell(&self, to_workers: &Message, to_lanes: lane::Message) {
         for worker in &self.server.workers {
-            worker.tell(message.clone());
+            worker.tell(to_workers.clone());
+        }
+        for lane in &self.server.lanes {
+            lane.tell(to_lanes.clone());
         }
     }
 
+    /// Loads files and certificates again.
     fn reload(&mut self) {
         if self.draining {
             return;
         }
+        // Who asks is told again.
+        self.certificate_error = None;
+        self.reload_certificates(|_| true);
         self.reloads.start(&self.server.asset_options);
     }
 
@@ -184,7 +268,8 @@ impl Control<'_> {
                 self.retired.push(self.server.live.current());
                 self.sweep = after(SWEEP_INTERVAL);
                 self.server.live.publish(Arc::clone(&snapshot));
-                self.tell(&Message::Publish(snapshot));
+                let to_lanes = lane::Message::Publish(Arc::clone(&snapshot));
+                self.tell(&Message::Publish(snapshot), to_lanes);
                 tracing::info!(
                     files = totals.assets,
                     memory_bytes = totals.memory_bytes,
@@ -228,18 +313,74 @@ impl Control<'_> {
         };
     }
 
-    fn on_worker_end(&mut self, end: WorkerEnd) {
+    /// Certificates are exchanged by others, such as an ACME client; nobody has to send HUP.
+    fn reload_changed_certificates(&mut self) {
+        if !self.draining {
+            self.reload_certificates(Certificates::have_changed);
+        }
+    }
+
+    fn reload_certificates(&mut self, is_due: impl FnOnce(&Certificates) -> bool) {
+        let Some(certificates) = self.server.certificates.as_ref() else {
+            return;
+        };
+        if !is_due(certificates) {
+            self.certificate_error = None;
+            return;
+        }
+        match certificates.reload() {
+            Ok(()) => {
+                self.certificate_error = None;
+                tracing::info!("certificates reloaded");
+            }
+            Err(error) => {
+                let error = Some(error.to_string());
+                if let Some(said) = error.as_ref().filter(|_| error != self.certificate_error) {
+                    tracing::error!("certificates: those loaded before stay in use: {said}");
+                }
+                self.certificate_error = error;
+            }
+        }
+    }
+
+    fn on_end(&mut self, end: End) {
+        match end {
+            End::Worker { index, result } => self.on_worker_end(index, result),
+            End::Lane { index, result } => self.on_lane_end(index, result),
+        }
+    }
+
+    fn on_worker_end(&mut self, index: usize, result: io::Result<reactor::Ended>) {
         self.worker_count -= 1;
-        match end.result {
+        match result {
             Ok(ended) => {
                 self.cut_count += ended.cut_count;
                 if ended.panic_count > 0 {
-                    tracing::error!(worker = end.index, panics = ended.panic_count, "ended");
+                    tracing::error!(worker = index, panics = ended.panic_count, "ended");
                 }
             }
             Err(error) => {
                 self.failed = true;
-                tracing::error!(worker = end.index, "failed, the others serve on: {error}");
+                tracing::error!(worker = index, "failed, the others serve on: {error}");
+            }
+        }
+        // Only its worker puts connections there.
+        if let Some(lane) = self.server.lanes.get(index) {
+            lane.tell(lane::Message::Close);
+        }
+    }
+
+    fn on_lane_end(&mut self, index: usize, result: io::Result<lane::Ended>) {
+        self.lane_count -= 1;
+        match result {
+            Ok(ended) => self.cut_count += ended.cut_count,
+            Err(error) => {
+                self.failed = true;
+                tracing::error!(lane = index, "failed, the others serve on: {error}");
+                // Its worker would go on handing connections to nobody.
+                if let Some(worker) = self.server.workers.get(index) {
+                    worker.tell(Message::Drain);
+                }
             }
         }
     }
@@ -278,9 +419,8 @@ impl Reloads {
     }
 }
 
-/// Signals as a queue. The thread ends with the process: nothing can wake it but a signal.
-fn wait_for_signals() -> Receiver<Signal> {
-    let (sender, signals) = unbounded();
+/// Puts signals into a queue. The thread ends with the process: nothing can wake it but a signal.
+pub(super) fn wait_for_signals(sender: Sender<Signal>) {
     let wait = move || {
         while let Ok(signal) = signal::wait() {
             if sender.send(signal).is_err() {
@@ -294,11 +434,10 @@ fn wait_for_signals() -> Receiver<Signal> {
     {
         tracing::error!("signals are not listened to, no thread for it: {error}");
     }
-    signals
 }
 
 /// Says what was left out, but not for ever.
-pub(super) fn log_warnings(warnings: &[Warning]) {
+pub(crate) fn log_warnings(warnings: &[Warning]) {
     for warning in warnings.iter().take(WARNING_COUNT_MAX) {
         tracing::warn!("{warning}");
     }
@@ -306,6 +445,9 @@ pub(super) fn log_warnings(warnings: &[Warning]) {
         tracing::warn!("… and {} more files are not served", count + 1);
     }
 }
+
+/// How often it is looked whether certificates have changed.
+const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Warnings of one load that are written out.
 const WARNING_COUNT_MAX: usize = 20;

@@ -1,30 +1,45 @@
 //! Puts the parts together: loads the assets, opens the listeners, starts the workers, and then
 //! does what the operator's signals say.
 
+mod application;
+mod builder;
 mod control;
 mod engine;
+mod handle;
+mod lanes;
 mod listen;
 mod options;
 mod worker;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, unbounded};
+use application::Hosted;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 
+pub use builder::ServerBuilder;
 pub use control::Ended;
+pub(crate) use control::log_warnings;
 pub use engine::{Engine, Probe, probe};
+pub use handle::{Handle, Metrics};
 pub use listen::BACKLOG;
-use listen::{Listening, SocketPaths};
+use listen::{HTTP, HTTPS, Listening, Purpose, SocketPaths};
 pub use options::{assets as asset_options, settings};
+use worker::{End, Setup, Worker, notice_queue};
 pub use worker::{RING_SIZES, RING_THREAD_COUNT};
-use worker::{Setup, Worker, WorkerEnd, notice_queue};
 
-use crate::assets::{self, Live, LoadError, Warning};
-use crate::config::{Bind, Config};
+use crate::application::{ApplicationError, Exit};
+use crate::assets::{self, Live, LoadError, PackedSource, Warning};
+use crate::config::{Bind, Config, ConfigError, UpstreamAddress};
+use crate::fallback::MakeService;
+use crate::fallback::proxy;
+use crate::lane::Lane;
 use crate::reactor::Notice;
-use crate::sys::{memory, signal};
+use crate::sys::memory;
+use crate::sys::signal::{self, Signal};
+use crate::tls::{self, Certificates, TlsError};
 
 /// A server that is listening and serving.
 ///
@@ -45,8 +60,16 @@ pub struct Server {
     /// Whether files were being written while they were loaded.
     unsettled: bool,
     workers: Vec<Worker>,
+    /// One beside each worker, or none at all.
+    lanes: Vec<Lane>,
+    certificates: Option<Certificates>,
+    /// Ends after the lanes, through which it is asked.
+    hosted: Option<Hosted>,
+    signals: Receiver<Signal>,
+    /// For handles; whether signals of the process come this way too was said at the start.
+    signal_sender: Sender<Signal>,
     notices: Receiver<Notice>,
-    ends: Receiver<WorkerEnd>,
+    ends: Receiver<End>,
     _paths: SocketPaths,
 }
 
@@ -73,11 +96,37 @@ pub struct Summary {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     // What the operator can change.
+    /// There is nothing to serve, or settings contradict each other.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The files cannot be served.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The application server cannot be started, or does not answer.
+    #[error(transparent)]
+    Application(#[from] ApplicationError),
+    /// It has ended before it answered.
+    #[error("the application {0} before it answered; what it says itself is above")]
+    ApplicationEnded(Exit),
+    /// A signal came before anything was served.
+    #[error("told to end before anything was served")]
+    Interrupted,
+    /// A directory to send files from that cannot be read.
+    #[error(
+        "nothing can be sent from {directory}: {error}; mend or leave out that --sendfile-root",
+        directory = .directory.display()
+    )]
+    SendfileRoot {
+        /// The directory.
+        directory: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The address is in use.
-    #[error("{0} is in use; stop the other server, or choose another address with --bind")]
+    #[error("{0} is in use; stop the other server, or choose another address")]
     AddressInUse(String),
     /// A low port, or a directory that may not be written to.
     #[error(
@@ -159,16 +208,52 @@ impl Server {
     /// # Errors
     /// [`StartError`]: no thread, socket or file is left behind; the signals stay blocked.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        signal::block();
+        Self::start_with(config, Vec::new(), None, true)
+    }
+
+    /// A server that is put together step by step, for programs that do other things as well.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+
+    /// As [`Self::start`], with a service behind the files; signals may be left to others.
+    fn start_with(
+        config: Config,
+        packed: Vec<PackedSource>,
+        service: Option<Arc<dyn MakeService>>,
+        takes_signals: bool,
+    ) -> Result<Self, StartError> {
+        let (signal_sender, signals) = unbounded();
+        // The threads that start here leave them to the rest of the program in any case.
+        let _blocked = if takes_signals {
+            signal::block();
+            control::wait_for_signals(signal_sender.clone());
+            None
+        } else {
+            Some(signal::Blocked::in_this_thread())
+        };
+        check_sendfile_roots(&config)?;
         let limits = options::system_limits()?;
         let chosen = engine::choose(config.engine).map_err(StartError::Engine)?;
         let cpus = options::cpus(&config, &limits);
-        let reactor_options = options::reactor(&config, cpus.len())?;
-        // Before the files are read: a port that is taken should not cost that time.
-        let user_timeout = config.limits.write_timeout;
-        let listening = Listening::open(&config.binds, cpus.len(), user_timeout)?;
+        let hosted = match &config.application {
+            Some(application) => Some(Hosted::start(application, binds(&config), &signals)?),
+            None => None,
+        };
+        let fallback = service.or_else(|| upstream(&config, hosted.as_ref()));
+        let has_lanes = lanes::are_needed(&config, fallback.as_ref());
+        let mut reactor_options = options::reactor(&config, cpus.len(), has_lanes)?;
+        reactor_options.settings.hands_over = fallback.is_some();
+        let certificates = certificates(&config)?;
+        // Before the files are read: a port that is taken should not cost that time. But an
+        // application that does not answer yet is best not asked.
+        let mut listening = Listening::new(cpus.len());
+        if hosted.is_none() {
+            listen(&mut listening, &config)?;
+        }
 
-        let asset_options = options::assets(&config, &limits);
+        let mut asset_options = options::assets(&config, &limits);
+        asset_options.packed = packed;
         let started = Instant::now();
         let loaded = assets::load(&asset_options)?;
         let index_time = started.elapsed();
@@ -178,8 +263,23 @@ impl Server {
         let totals = loaded.snapshot.totals;
         let live = Arc::new(Live::new(Arc::new(loaded.snapshot)));
 
+        if let Some(hosted) = &hosted {
+            hosted.wait()?;
+            listen(&mut listening, &config)?;
+        }
+
         let (notice_sender, notices) = notice_queue();
         let (end_sender, ends) = unbounded();
+        let lane_setup = lanes::Setup {
+            uses_uring: chosen.engine() == Engine::Uring,
+            settings: reactor_options.settings.clone(),
+            published: live.current(),
+            tls: certificates.as_ref().map(Certificates::config),
+            https_port: listening.https_port,
+            fallback,
+            notices: notice_sender.clone(),
+            ends: end_sender.clone(),
+        };
         let setup = Setup {
             chosen,
             options: reactor_options,
@@ -187,9 +287,17 @@ impl Server {
             notices: notice_sender,
             ends: end_sender,
         };
+        let mut lanes = Vec::new();
         let mut workers = Vec::with_capacity(cpus.len());
         for (index, (cpu, listeners)) in cpus.iter().zip(listening.workers).enumerate() {
-            let worker = Worker::start(index, *cpu, listeners, &setup);
+            let mut outlet = None;
+            if has_lanes {
+                let lane = lane_setup.start(index, *cpu, &config);
+                let lane = lane.map_err(StartError::worker)?;
+                outlet = Some(lanes::outlet(&lane));
+                lanes.push(lane);
+            }
+            let worker = Worker::start(index, *cpu, listeners, outlet, &setup);
             workers.push(worker.map_err(StartError::worker)?);
         }
         let summary = Summary {
@@ -208,6 +316,11 @@ impl Server {
             live,
             unsettled,
             workers,
+            lanes,
+            certificates,
+            hosted,
+            signals,
+            signal_sender,
             notices,
             ends,
             _paths: listening.paths,
@@ -218,4 +331,75 @@ impl Server {
     pub const fn summary(&self) -> &Summary {
         &self.summary
     }
+
+    /// For the rest of the program, to reload and end this server while [`Self::run`] waits.
+    pub fn handle(&self) -> Handle {
+        Handle {
+            signals: self.signal_sender.clone(),
+            live: Arc::clone(&self.live),
+            addresses: self.summary.addresses.clone().into(),
+            lanes: self.lanes.iter().map(Lane::arrivals).collect(),
+        }
+    }
+}
+
+/// All that is listened on.
+fn binds(config: &Config) -> impl Iterator<Item = &Bind> {
+    let tls = config.tls.iter().flat_map(|tls| &tls.binds);
+    config.binds.iter().chain(tls)
+}
+
+/// The proxy to the application servers that are configured.
+fn upstream(config: &Config, hosted: Option<&Hosted>) -> Option<Arc<dyn MakeService>> {
+    let address = |address: &UpstreamAddress| match address {
+        UpstreamAddress::Tcp { host, port } => proxy::Address::Tcp(host.clone(), *port),
+        UpstreamAddress::Unix(path) => proxy::Address::Unix(path.clone()),
+    };
+    let mut addresses: Vec<_> = config.upstream.addresses.iter().map(address).collect();
+    addresses.extend(hosted.map(Hosted::address));
+    (!addresses.is_empty()).then(|| lanes::proxy(config, addresses))
+}
+
+fn check_sendfile_roots(config: &Config) -> Result<(), StartError> {
+    for root in &config.upstream.sendfile_roots {
+        let directory = &root.directory;
+        if let Err(error) = std::fs::read_dir(directory) {
+            let directory = directory.clone();
+            return Err(StartError::SendfileRoot { directory, error });
+        }
+    }
+    Ok(())
+}
+
+fn certificates(config: &Config) -> Result<Option<Certificates>, TlsError> {
+    let Some(tls) = &config.tls else {
+        return Ok(None);
+    };
+    let files = tls.certificates.iter();
+    let options = tls::Options {
+        certificates: files
+            .map(|files| (files.chain.clone(), files.key.clone()))
+            .collect(),
+        http2: config.http2.over_tls,
+    };
+    Certificates::load(options).map(Some)
+}
+
+/// Listens on every address of `config`.
+fn listen(listening: &mut Listening, config: &Config) -> Result<(), StartError> {
+    let user_timeout = config.limits.write_timeout;
+    let redirects = config.tls.as_ref().is_some_and(|tls| tls.redirects);
+    let plain = Purpose {
+        hands_over: redirects.then_some(lanes::MARK_REDIRECT),
+        scheme: HTTP,
+    };
+    listening.open(&config.binds, plain, user_timeout)?;
+    if let Some(tls) = &config.tls {
+        let encrypted = Purpose {
+            hands_over: Some(lanes::MARK_TLS),
+            scheme: HTTPS,
+        };
+        listening.open(&tls.binds, encrypted, user_timeout)?;
+    }
+    Ok(())
 }

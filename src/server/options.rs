@@ -55,24 +55,26 @@ pub fn assets(config: &Config, limits: &SystemLimits) -> assets::Options {
 pub(super) fn reactor(
     config: &Config,
     worker_count: usize,
+    has_lanes: bool,
 ) -> Result<reactor::Options, StartError> {
     let descriptors = limits::raise_descriptors().map_err(StartError::Limits)?;
     let total = descriptors.soft.unwrap_or(u64::MAX);
     let workers = worker_count as u64;
     let share = total.saturating_sub(DESCRIPTORS_OF_PROCESS) / workers;
     let share = share.saturating_sub(DESCRIPTORS_OF_WORKER);
+    // A connection that was handed over has another one upstream, or a file open.
+    let share = if has_lanes { share / 2 } else { share };
     let files = (share / 8).clamp(1, FILE_COUNT_MAX);
-    let connections = share
-        .saturating_sub(files)
-        .min(u64::from(config.limits.connection_count_max));
-    if connections < CONNECTION_COUNT_MIN {
-        let needed =
-            (CONNECTION_COUNT_MIN + DESCRIPTORS_OF_WORKER + 2) * workers + DESCRIPTORS_OF_PROCESS;
+    let possible = share.saturating_sub(files);
+    if possible < CONNECTION_COUNT_MIN {
+        let each = (CONNECTION_COUNT_MIN + 2) * if has_lanes { 2 } else { 1 };
+        let needed = (each + DESCRIPTORS_OF_WORKER) * workers + DESCRIPTORS_OF_PROCESS;
         return Err(StartError::TooFewDescriptors {
             limit: total,
             needed,
         });
     }
+    let connections = possible.min(u64::from(config.limits.connection_count_max));
     Ok(reactor::Options {
         settings: settings(config),
         connection_count_max: u32::try_from(connections).unwrap_or(SLOT_COUNT_MAX),
@@ -93,9 +95,9 @@ pub fn settings(config: &Config) -> Settings {
         idle_timeout: limits.idle_timeout,
         write_timeout: limits.write_timeout,
         cors: config.responses.cors,
-        hands_over: false,
-        prior_knowledge: false,
+        hands_over: config.has_fallback(),
         over_tls: false,
+        prior_knowledge: config.http2.prior_knowledge,
     }
 }
 

@@ -7,7 +7,10 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::engine::Chosen;
-use crate::reactor::{Ended, Inbox, Listener, Message, Notice, Options, Published, epoll, uring};
+use crate::lane;
+use crate::reactor::{
+    Ended, Inbox, Listener, Message, Notice, Options, Outlet, Published, epoll, uring,
+};
 use crate::sys::cpus;
 use crate::sys::event::Event;
 use crate::sys::uring::{Features, Ring, Sizes};
@@ -19,12 +22,19 @@ pub(super) struct Worker {
     thread: Option<JoinHandle<()>>,
 }
 
-/// A worker has ended.
+/// A thread that serves has ended; an error is a broken one.
 #[derive(Debug)]
-pub(super) struct WorkerEnd {
-    pub(super) index: usize,
-    /// An error is a broken engine.
-    pub(super) result: io::Result<Ended>,
+pub(super) enum End {
+    /// A worker.
+    Worker {
+        index: usize,
+        result: io::Result<Ended>,
+    },
+    /// A lane.
+    Lane {
+        index: usize,
+        result: io::Result<lane::Ended>,
+    },
 }
 
 /// What all workers are started with.
@@ -33,7 +43,7 @@ pub(super) struct Setup {
     pub(super) options: Options,
     pub(super) published: Published,
     pub(super) notices: Sender<Notice>,
-    pub(super) ends: Sender<WorkerEnd>,
+    pub(super) ends: Sender<End>,
 }
 
 impl Worker {
@@ -42,6 +52,7 @@ impl Worker {
         index: usize,
         cpu: Option<usize>,
         listeners: Vec<Listener>,
+        outlet: Option<Box<dyn Outlet>>,
         setup: &Setup,
     ) -> io::Result<Self> {
         let (messages, inbox_messages) = unbounded();
@@ -50,7 +61,7 @@ impl Worker {
             messages: inbox_messages,
             event: Arc::clone(&event),
             notices: setup.notices.clone(),
-            outlet: None,
+            outlet,
         };
         let options = Options {
             cpu,
@@ -66,7 +77,7 @@ impl Worker {
                 let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
                     .unwrap_or_else(|_| Err(io::Error::other("an invariant is broken")));
                 // Nobody listens any more only when the process is ending.
-                let _ = ends.send(WorkerEnd { index, result });
+                let _ = ends.send(End::Worker { index, result });
             })?;
         match started.recv() {
             Ok(Ok(())) => Ok(Self {

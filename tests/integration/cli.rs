@@ -152,6 +152,17 @@ reactor_test!(says_what_hinders_the_start, |engine| {
         1,
         &["absent.html"],
     );
+    let nowhere = [
+        "--upstream",
+        "http://127.0.0.1:1",
+        "--sendfile-root",
+        "/proc/nowhere",
+    ];
+    check_failure(
+        Serve::new(engine, site.root()).flags(nowhere),
+        1,
+        &["/proc/nowhere", "--sendfile-root"],
+    );
     let nowhere = "unix:/proc/nowhere/socket";
     check_failure(
         Serve::new(engine, site.root()).bind(Some(nowhere)),

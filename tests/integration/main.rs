@@ -6,20 +6,26 @@
 mod support;
 
 mod bodies;
+mod certificates;
 mod changing_files;
 mod cli;
 mod closing;
 mod conditional;
 mod drain;
 mod fallback;
+mod hand_over;
+mod http2;
 mod index_files;
 mod limits;
 mod negotiation;
 mod pipelining;
+mod proxying;
 mod ranges;
 mod release;
 mod reload;
 mod requests;
+mod run;
 mod serving;
 mod slow_clients;
 mod sources;
+mod tls;

@@ -45,9 +45,161 @@ fn the_port_variable_counts_without_a_bind() {
 fn an_address_is_given_once() {
     let twice = ["--bind", ":80", "--bind", "0.0.0.0:80"];
     let bind = Bind::parse(":80").unwrap();
-    check_binds(&twice, None, Err(ConfigError::RepeatedBind(bind)));
+    check_binds(&twice, None, Err(ConfigError::RepeatedBind("--bind", bind)));
     let free = ["--bind", ":0,:0", "--bind", "unix:/x"];
     check_binds(&free, None, Ok(&["0.0.0.0:0", "0.0.0.0:0", "unix:/x"]));
+}
+
+/// Addresses without TLS, and those with it, of a site with a certificate.
+#[track_caller]
+fn check_tls(flags: &[&str], port: Option<&str>, expected: Result<(&[&str], &[&str]), &str>) {
+    let certificate = ["site", "--tls-cert=c.pem", "--tls-key=k.pem"];
+    let mut arguments = parse(&[&certificate, flags].concat()).unwrap();
+    arguments.environment.port = port.map(str::to_owned);
+    let text = |binds: &[Bind]| binds.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let found = check(arguments).map(|config| {
+        let tls = config.tls.unwrap();
+        assert_eq!(tls.certificates[0].chain.to_str(), Some("c.pem"));
+        assert_eq!(tls.certificates[0].key.to_str(), Some("k.pem"));
+        (text(&config.binds), text(&tls.binds))
+    });
+    let owned = |binds: &[&str]| binds.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let expected = expected.map(|(plain, tls)| (owned(plain), owned(tls)));
+    let found = found.map_err(|error| {
+        assert!(error.is_usage());
+        error.to_string()
+    });
+    assert_eq!(found, expected.map_err(str::to_owned), "{flags:?} {port:?}");
+}
+
+#[test]
+fn with_a_certificate_only_tls_is_served() {
+    let default = &["127.0.0.1:8443"][..];
+    check_tls(&[], None, Ok((&[], default)));
+    check_tls(
+        &["--tls-bind=:443,[::]:443"],
+        None,
+        Ok((&[], &["0.0.0.0:443", "[::]:443"])),
+    );
+    check_tls(&["--bind=:80"], None, Ok((&["0.0.0.0:80"], default)));
+    check_tls(&["--tls-bind=unix:/t"], None, Ok((&[], &["unix:/t"])));
+    // A platform that names a port sends it requests without TLS.
+    check_tls(&[], Some(""), Ok((&[], default)));
+    check_tls(&[], Some("5000"), Ok((&["0.0.0.0:5000"], default)));
+    check_tls(
+        &["--bind=:80"],
+        Some("5000"),
+        Ok((&["0.0.0.0:80"], default)),
+    );
+}
+
+#[test]
+fn an_address_is_with_tls_or_without() {
+    check_tls(
+        &["--tls-bind=:1,:2,:1"],
+        None,
+        Err("--tls-bind 0.0.0.0:1 is given twice; leave one out"),
+    );
+    let both = "cannot be with TLS and without; name another address with --tls-bind";
+    check_tls(
+        &["--tls-bind=:1", "--bind=:2,:1"],
+        None,
+        Err(&format!("0.0.0.0:1 {both}")),
+    );
+    // Regression: the default was not looked at.
+    check_tls(
+        &["--bind=127.0.0.1:8443"],
+        None,
+        Err(&format!("127.0.0.1:8443 {both}")),
+    );
+    check_tls(
+        &["--tls-bind=:0,:0", "--bind=:0"],
+        None,
+        Ok((&["0.0.0.0:0"], &["0.0.0.0:0", "0.0.0.0:0"])),
+    );
+}
+
+#[test]
+fn redirects_and_hsts_need_their_addresses() {
+    let default = &["127.0.0.1:8443"][..];
+    let plain = &["0.0.0.0:80"][..];
+    let from =
+        "--https-redirect needs an address without TLS to redirect from; name it with --bind";
+    check_tls(&["--https-redirect"], None, Err(from));
+    check_tls(
+        &["--https-redirect", "--bind=:80"],
+        None,
+        Ok((plain, default)),
+    );
+    check_tls(&["--https-redirect"], Some("80"), Ok((plain, default)));
+    check_tls(
+        &["--https-redirect", "--bind=:80", "--tls-bind=unix:/t,:443"],
+        None,
+        Err(
+            "--https-redirect sends clients to the port of the first --tls-bind, and unix:/t has \
+             none; put an address with a port first",
+        ),
+    );
+    check_tls(
+        &["--https-redirect", "--bind=unix:/p", "--tls-bind=fd://3"],
+        None,
+        Ok((&["unix:/p"], &["fd://3"])),
+    );
+    let hsts = |what| {
+        format!(
+            "--hsts is for sites without plain HTTP; add --https-redirect, or leave out what \
+             makes it be served: {what}"
+        )
+    };
+    check_tls(&["--hsts=1"], None, Ok((&[], default)));
+    check_tls(&["--hsts=1", "--bind=:80"], None, Err(&hsts("--bind")));
+    check_tls(&["--hsts=1"], Some("80"), Err(&hsts("PORT")));
+    check_tls(
+        &["--hsts=1", "--bind=:80", "--https-redirect"],
+        None,
+        Ok((plain, default)),
+    );
+}
+
+#[test]
+fn settings_of_tls_need_a_certificate() {
+    let missing = "needs a certificate; name its files with --tls-cert and --tls-key";
+    check_error(
+        &["--https-redirect"],
+        &format!("--https-redirect {missing}"),
+    );
+    check_error(&["--hsts=1"], &format!("--hsts {missing}"));
+    check_error(&["--tls-bind=:1"], &format!("--tls-bind {missing}"));
+    check_error(
+        &["--tls-cert=c"],
+        "1 --tls-cert and 0 --tls-key; each certificate needs its key",
+    );
+    check_error(&["--tls-key=k"], "0 --tls-cert and 1 --tls-key");
+    check_error(
+        &["--tls-cert=a", "--tls-cert=b", "--tls-key=k"],
+        "2 --tls-cert and 1 --tls-key",
+    );
+    check_refused(&["--tls-bind=443"], "'--tls-bind <ADDRESS>'");
+    check_refused(&["--max-streams=0"], "0 is not in 1..=65536");
+    check_refused(&["--hsts=soon"], "'--hsts <SECONDS>'");
+}
+
+#[track_caller]
+fn check_http2(flags: &[&str], expected: (bool, bool, u32)) {
+    let http2 = config(&[&["site"], flags].concat()).unwrap().http2;
+    let found = (
+        http2.over_tls,
+        http2.prior_knowledge,
+        http2.stream_count_max,
+    );
+    assert_eq!(found, expected, "{flags:?}");
+}
+
+#[test]
+fn http2_is_offered_over_tls_only() {
+    check_http2(&[], (true, false, 100));
+    check_http2(&["--no-http2"], (false, false, 100));
+    check_http2(&["--h2c", "--max-streams=7"], (true, true, 7));
 }
 
 fn check_sources(flags: &[&str], expected: Result<&[(&str, &str)], ConfigError>) {
@@ -226,8 +378,7 @@ fn the_help_states_the_defaults() {
             .split_once("[default: ")
             .and_then(|(_, rest)| rest.split_once(']'));
         if let (Some(flag), Some((value, _))) = (argument.get_long(), value)
-            && flag != "source"
-            && flag != "workers"
+            && !["source", "workers", "tls-bind"].contains(&flag)
         {
             flags.push(format!("--{flag}={value}"));
         }

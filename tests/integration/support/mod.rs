@@ -26,10 +26,13 @@ macro_rules! reactor_test {
 
 pub(crate) mod client;
 pub(crate) mod exchange;
+pub(crate) mod http2;
 pub(crate) mod response;
 pub(crate) mod sandbox;
 pub(crate) mod server;
 pub(crate) mod site;
+pub(crate) mod tls;
+pub(crate) mod upstream;
 
 use std::time::{Duration, Instant};
 

@@ -19,6 +19,7 @@ pub(crate) struct Serve {
     workers: usize,
     wrapper: Vec<String>,
     arguments: Vec<String>,
+    application: Vec<String>,
     environment: Vec<(String, String)>,
     stdin: Option<Stdio>,
     refusal: Option<i32>,
@@ -33,6 +34,7 @@ impl Serve {
             workers: 2,
             wrapper: Vec::new(),
             arguments: Vec::new(),
+            application: Vec::new(),
             environment: Vec::new(),
             stdin: None,
             refusal: None,
@@ -48,6 +50,13 @@ impl Serve {
     pub(crate) fn flags<A: AsRef<Path>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
         let text = |argument: A| argument.as_ref().to_str().unwrap().to_owned();
         self.arguments.extend(arguments.into_iter().map(text));
+        self
+    }
+
+    /// Starts this command as well: `run` instead of `serve`.
+    pub(crate) fn running<A: AsRef<str>>(mut self, command: impl IntoIterator<Item = A>) -> Self {
+        let words = command.into_iter().map(|word| word.as_ref().to_owned());
+        self.application.extend(words);
         self
     }
 
@@ -122,7 +131,7 @@ impl Serve {
             assert!(waited < 2 * SOON, "it does not listen: {}", server.stderr());
             std::thread::sleep(Duration::from_millis(5));
         }
-        server.address = listening_address(&server.stderr());
+        server.address = listening_address(&server.stderr(), "http");
         Ok(server)
     }
 
@@ -136,12 +145,20 @@ impl Serve {
     fn command(&mut self) -> Command {
         let binary = env!("CARGO_BIN_EXE_whitering").to_owned();
         let mut words = std::mem::take(&mut self.wrapper);
-        words.extend([binary, "serve".to_owned()]);
+        let command = match self.application.is_empty() {
+            true => "serve",
+            false => "run",
+        };
+        words.extend([binary, command.to_owned()]);
         words.append(&mut self.arguments);
         words.extend(["--engine".to_owned(), self.engine.clone()]);
         words.extend(["--workers".to_owned(), self.workers.to_string()]);
         if let Some(address) = self.bind.take() {
             words.extend(["--bind".to_owned(), address]);
+        }
+        if !self.application.is_empty() {
+            words.push("--".to_owned());
+            words.append(&mut self.application);
         }
         let mut command = Command::new(&words[0]);
         command
@@ -191,6 +208,16 @@ impl Server {
     /// Where it listens on TCP.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address.expect("it listens on TCP")
+    }
+
+    /// Where it listens for TLS.
+    pub(crate) fn tls_address(&self) -> SocketAddr {
+        let mut address = None;
+        super::eventually("it says where it listens for TLS", SOON, || {
+            address = listening_address(&self.stderr(), "https");
+            address.is_some()
+        });
+        address.unwrap()
     }
 
     /// A new connection to it.
@@ -344,9 +371,9 @@ fn collect(stderr: ChildStderr, text: Arc<Mutex<String>>) {
     });
 }
 
-/// The first TCP address in the start-up lines, as one to connect to.
-fn listening_address(stderr: &str) -> Option<SocketAddr> {
-    let (_, rest) = stderr.split_once("listening on http://")?;
+/// The first TCP address of `scheme` in the start-up lines, as one to connect to.
+fn listening_address(stderr: &str, scheme: &str) -> Option<SocketAddr> {
+    let (_, rest) = stderr.split_once(&format!("listening on {scheme}://"))?;
     let mut address: SocketAddr = rest.split_whitespace().next()?.parse().ok()?;
     if address.ip().is_unspecified() {
         address.set_ip([127, 0, 0, 1].into());
