@@ -60,6 +60,10 @@ pub(crate) struct Measure {
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = parse_seconds)]
     pub(crate) seconds: f64,
 
+    /// Another whitering to measure beside this one, as the servers `before` and `before-epoll`.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) before: Option<PathBuf>,
+
     /// What loads, where both can.
     #[arg(long, value_name = "TOOL")]
     pub(crate) load: Option<Tool>,
@@ -93,6 +97,7 @@ impl Measure {
             base: "floor".to_owned(),
             rounds: 5,
             seconds: 1.0,
+            before: None,
             load: None,
             record: false,
             list: false,
@@ -109,6 +114,9 @@ pub(crate) enum Tool {
     Wrk,
     /// The generator of this harness, on the ring.
     Ring,
+    /// h2load, wherever HTTP/2 is spoken and nowhere else.
+    #[value(skip)]
+    H2load,
 }
 
 impl Tool {
@@ -117,6 +125,7 @@ impl Tool {
         match self {
             Self::Wrk => "wrk",
             Self::Ring => "ring",
+            Self::H2load => "h2load",
         }
     }
 }

@@ -9,6 +9,10 @@ use std::time::Duration;
 
 use super::load::Ask;
 
+mod secure;
+
+pub(crate) use secure::{ask_over_http2, ask_over_tls};
+
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
@@ -91,7 +95,18 @@ pub(crate) fn sample(asks: &[Ask]) -> Vec<Ask> {
 pub(crate) fn ask(port: u16, ask: &Ask, close: bool) -> io::Result<Answer> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_read_timeout(Some(ANSWER_TIME_MAX))?;
+    ask_on(&mut stream, port, ask, close)
+}
+
+/// Asks on `stream` and waits for all of the answer.
+fn ask_on(
+    stream: &mut (impl Read + Write),
+    port: u16,
+    ask: &Ask,
+    close: bool,
+) -> io::Result<Answer> {
     stream.write_all(request(port, ask, close).as_bytes())?;
+    stream.flush()?;
     let mut received = Vec::new();
     loop {
         if let Some(answer) = parse(&received, &ask.method)? {

@@ -11,6 +11,7 @@ use clap::Parser;
 
 use super::arguments::{Arguments, Command, Measure};
 use super::bench::Bench;
+use super::certificate::Certificate;
 use super::load::{self, LOAD_CPU};
 use super::results::{Run, Server};
 use super::scenarios::{Definition, FEW, SCENARIOS};
@@ -84,7 +85,7 @@ fn list() {
     }
     println!("\nServers:");
     for candidate in CANDIDATES.iter().filter(|candidate| !candidate.hidden) {
-        let server = candidate.describe();
+        let server = candidate.describe(None);
         let state = server.missing.unwrap_or(server.version);
         println!("  {:18} {state}", server.name);
     }
@@ -156,12 +157,15 @@ fn measure(measure: &Measure) -> Result<(), String> {
 fn bench<'a>(measure: &'a Measure, say: &'a dyn Fn(&str)) -> Result<Bench<'a>, String> {
     let folder = super::folder().join("work");
     std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let certificate = Certificate::make(&folder).map_err(|error| error.to_string())?;
     Ok(Bench {
         base: &measure.base,
         rounds: measure.rounds,
         seconds: measure.seconds,
         tool: measure.load,
         sites: Sites::of_target_directory(),
+        certificate,
+        before: measure.before.clone(),
         folder,
         say,
     })
@@ -197,12 +201,13 @@ fn servers(measure: &Measure) -> Result<Vec<Server>, String> {
     }
     let chosen = CANDIDATES.iter().filter(|candidate| {
         if measure.server.is_empty() {
-            !candidate.hidden
+            !candidate.hidden || candidate.is_before() && measure.before.is_some()
         } else {
             measure.server.iter().any(|name| name == candidate.name)
         }
     });
-    Ok(chosen.map(Candidate::describe).collect())
+    let before = measure.before.as_deref();
+    Ok(chosen.map(|candidate| candidate.describe(before)).collect())
 }
 
 /// Those of `servers` that take part in `definition`.
@@ -214,9 +219,12 @@ fn candidates(measure: &Measure, definition: &Definition, servers: &[Server]) ->
     let listed = |candidate: &&Candidate| {
         let named = !measure.server.is_empty() || !measure.scenario.is_empty() || measure.full;
         let list = if measure.quick { FEW } else { definition.short };
-        named || list.contains(&candidate.name)
+        named || candidate.is_before() || list.contains(&candidate.name)
     };
-    let able = |candidate: &&Candidate| !candidate.is_floor() || definition.has_floor();
+    let able = |candidate: &&Candidate| {
+        let in_front = !definition.is_in_front() || candidate.can_be_in_front();
+        in_front && (!candidate.is_floor() || definition.has_floor())
+    };
     let all = CANDIDATES.iter().filter(present).filter(listed);
     all.filter(able).copied().collect()
 }

@@ -147,9 +147,11 @@ const LARGE: &[&str] = &["{1m,10m}-c16"];
 const LARGE_WORK: &str = "1 MiB and 10 MiB files, 16 connections";
 const CLOSE: &[&str] = &["close-c64"];
 const CLOSE_WORK: &str = "connection per request";
+const PROXIED: &[&str] = &["proxy-small"];
+const SECURE: &[&str] = &["{tls,h2}-10k"];
 
 /// All goals.
-pub(crate) static GOALS: [Goal; 17] = [
+pub(crate) static GOALS: [Goal; 19] = [
     cpu(SMALL_WORK, SMALL, "nginx", 0.55),
     cpu(SMALL_WORK, SMALL, "epoll", 0.90),
     cpu(SMALL_WORK, SMALL, "floor", 1.10),
@@ -164,6 +166,8 @@ pub(crate) static GOALS: [Goal; 17] = [
     cpu(LARGE_WORK, LARGE, "epoll", 1.0),
     cpu(CLOSE_WORK, CLOSE, "nginx", 0.80),
     cpu(CLOSE_WORK, CLOSE, "epoll", 1.0),
+    cpu("small answers passed on", PROXIED, "nginx", 1.0),
+    cpu("10 KiB over TLS, and HTTP/2", SECURE, "nginx", 1.0),
     extra(
         "user memory of an idle connection, bytes",
         &["idle-9000"],
@@ -197,6 +201,8 @@ mod tests {
         check(SMALL[0], "1k-c64-w2", false);
         check(NO_BODY[0], "304-c64", true);
         check(LARGE[0], "10m-c16", true);
+        check(SECURE[0], "h2-10k", true);
+        check(SECURE[0], "10k-c64", false);
         check("{", "{", false);
     }
 

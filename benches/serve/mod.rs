@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) mod arguments;
 pub(crate) mod bench;
+pub(crate) mod certificate;
 pub(crate) mod check;
 pub(crate) mod command;
 pub(crate) mod goals;

@@ -86,6 +86,7 @@ pub(crate) fn machine() -> Machine {
         settings: SETTINGS.iter().filter_map(|name| setting(name)).collect(),
         tools: [
             ("wrk", first_words(&said_by("wrk", &["-v"]), 2)),
+            ("h2load", said_by("h2load", &["--version"])),
             ("rustc", said_by("rustc", &["--version"])),
         ]
         .map(|(name, version)| (name.to_owned(), version))

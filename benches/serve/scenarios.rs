@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::arguments::Tool;
-use super::load::Ask;
+use super::load::{Ask, Wire};
 use super::site::{SiteError, Sites};
 
 /// One kind of work.
@@ -22,6 +22,7 @@ pub(crate) struct Definition {
     pub(crate) workers: u32,
     pub(crate) pipeline: u32,
     pub(crate) close: bool,
+    pub(crate) wire: Wire,
     pub(crate) work: Work,
     pub(crate) turn: Turn,
     /// Who takes part when not everything is measured; nobody if it is left out then.
@@ -49,6 +50,8 @@ pub(crate) enum Work {
     Many,
     /// A small file that lies beside large ones.
     Cold,
+    /// A small answer of an application server, which is passed on.
+    Proxied(&'static str),
 }
 
 /// What a turn is.
@@ -75,6 +78,23 @@ pub(crate) struct Prepared {
     pub(crate) asks: Vec<Ask>,
     /// Large files of the site that a [`Turn::BesideCold`] fetches.
     pub(crate) cold: Vec<String>,
+    /// What the application server behind [`Work::Proxied`] answers from.
+    pub(crate) upstream_root: Option<PathBuf>,
+    /// Where that listens, once it does.
+    pub(crate) upstream_port: Option<u16>,
+}
+
+impl Prepared {
+    /// Work on the files of `root`.
+    pub(crate) fn new(root: PathBuf, asks: Vec<Ask>) -> Self {
+        Self {
+            root,
+            asks,
+            cold: Vec::new(),
+            upstream_root: None,
+            upstream_port: None,
+        }
+    }
 }
 
 impl Definition {
@@ -82,9 +102,14 @@ impl Definition {
     pub(crate) fn prepare(&self, sites: &Sites) -> Result<Prepared, SiteError> {
         let sizes = |ask: Ask| -> Result<Prepared, SiteError> {
             let site = sites.sizes()?;
-            Ok(prepared(site.root, vec![ask]))
+            Ok(Prepared::new(site.root, vec![ask]))
         };
         match self.work {
+            Work::Proxied(target) => {
+                let mut prepared = sizes(ask("GET", target, &[], 200))?;
+                prepared.upstream_root = Some(sites.application()?.root);
+                Ok(prepared)
+            }
             Work::File(target) => sizes(ask("GET", target, &[], 200)),
             Work::Head(target) => sizes(ask("HEAD", target, &[], 200)),
             // Each server gets its own validator before it is asked.
@@ -92,17 +117,17 @@ impl Definition {
             Work::Range(target) => sizes(ask("GET", target, &[("Range", MIDDLE_KIB)], 206)),
             Work::Mixed => {
                 let site = sites.mixed()?;
-                Ok(prepared(site.root, encoded(&site.targets, "br")))
+                Ok(Prepared::new(site.root, encoded(&site.targets, "br")))
             }
             Work::Twenty => {
                 let site = sites.twenty()?;
-                Ok(prepared(site.root, encoded(&site.targets, "br, gzip")))
+                Ok(Prepared::new(site.root, encoded(&site.targets, "br, gzip")))
             }
             Work::Many => {
                 let site = sites.many(MANY_FILE_COUNT)?;
                 let first = site.targets.first().map(String::as_str);
                 let ask = ask("GET", first.unwrap_or("/"), &[], 200);
-                Ok(prepared(site.root, vec![ask]))
+                Ok(Prepared::new(site.root, vec![ask]))
             }
             Work::Cold => {
                 let site = sites.cold()?;
@@ -113,7 +138,7 @@ impl Definition {
                     std::fs::copy(small, &hot)
                         .map_err(|source| SiteError::System { path: hot, source })?;
                 }
-                let mut prepared = prepared(site.root, vec![ask("GET", "/hot.bin", &[], 200)]);
+                let mut prepared = Prepared::new(site.root, vec![ask("GET", "/hot.bin", &[], 200)]);
                 prepared.cold = site.targets;
                 Ok(prepared)
             }
@@ -128,25 +153,25 @@ impl Definition {
     /// Whether the floor can take part: it has one answer, and no range of a large file.
     pub(crate) const fn has_floor(&self) -> bool {
         let varies = self.is_encoded() || matches!(self.work, Work::Range(_));
-        !varies && !matches!(self.turn, Turn::Start | Turn::BesideCold)
+        !varies && !self.is_in_front() && !matches!(self.turn, Turn::Start | Turn::BesideCold)
     }
 
-    /// What the floor answers; see [`super::rows::Options::canned`].
+    /// Whether it takes more than files over plain HTTP/1.1.
+    pub(crate) const fn is_in_front(&self) -> bool {
+        !matches!(self.wire, Wire::Plain) || matches!(self.work, Work::Proxied(_))
+    }
+
+    /// What the floor answers, here or as the application server; see [`super::rows::Options::canned`].
     pub(crate) fn canned(&self) -> Option<String> {
         match self.work {
             Work::File(target) if self.close => Some(format!("GET {target}\nConnection: close")),
-            Work::File(target) => Some(target.to_owned()),
+            Work::File(target) | Work::Proxied(target) => Some(target.to_owned()),
             Work::Head(target) => Some(format!("HEAD {target}")),
             Work::NotModified(target) => Some(format!("GET {target}\nIf-None-Match: *")),
             Work::Range(target) => Some(format!("GET {target}\nRange: {MIDDLE_KIB}")),
             Work::Mixed | Work::Twenty | Work::Many | Work::Cold => None,
         }
     }
-}
-
-fn prepared(root: PathBuf, asks: Vec<Ask>) -> Prepared {
-    let cold = Vec::new();
-    Prepared { root, asks, cold }
 }
 
 fn encoded(targets: &[String], codings: &str) -> Vec<Ask> {
@@ -184,6 +209,7 @@ const fn load(
         workers: 1,
         pipeline: 1,
         close: false,
+        wire: Wire::Plain,
         work,
         turn: Turn::Load,
         short: &[],
@@ -217,6 +243,14 @@ impl Definition {
         self
     }
 
+    const fn over(mut self, wire: Wire) -> Self {
+        if matches!(wire, Wire::Http2) {
+            self.tool = Tool::H2load;
+        }
+        self.wire = wire;
+        self
+    }
+
     const fn workers(mut self, workers: u32) -> Self {
         self.workers = workers;
         self
@@ -245,6 +279,9 @@ const ALL: &[&str] = &[
     "caddy",
 ];
 
+/// Those that a proxy, or TLS, is compared with.
+const FRONT: &[&str] = &["ring", "epoll", "nginx", "nginx-buffered"];
+
 /// Files of [`Work::Many`].
 pub(crate) const MANY_FILE_COUNT: usize = 100_000;
 /// Connections of [`Turn::BesideIdle`].
@@ -255,10 +292,11 @@ const MIDDLE_KIB: &str = "bytes=524288-525311";
 
 const ONE: Work = Work::File("/1k.bin");
 const TEN: Work = Work::File("/10k.bin");
+const SMALL: Work = Work::Proxied("/answer.bin");
 
 /// All of them, in the order of the report.
 #[rustfmt::skip]
-pub(crate) static SCENARIOS: [Definition; 26] = [
+pub(crate) static SCENARIOS: [Definition; 29] = [
     load("1k-c64", "1 KiB, 64 connections", "sizes", 64, ONE).short(ALL).quick(),
     load("10k-c64", "10 KiB, 64 connections", "sizes", 64, TEN).short(FEW),
     load("100k-c64", "100 KiB, 64 connections", "sizes", 64, Work::File("/100k.bin")),
@@ -285,6 +323,9 @@ pub(crate) static SCENARIOS: [Definition; 26] = [
     load("latency-half", "half of the weakest server's rate", "latency", 64, ONE).turn(Turn::HalfRate),
     load("start-100k", "start with 100,000 files", "start", 1, Work::Many).turn(Turn::Start),
     load("1k-c64-w2", "1 KiB, two workers", "workers", 64, ONE).workers(2),
+    load("proxy-small", "200 bytes of an application, 64 connections", "front", 64, SMALL).short(FRONT),
+    load("tls-10k", "10 KiB over TLS, 64 connections", "front", 64, TEN).over(Wire::Tls).short(FRONT),
+    load("h2-10k", "10 KiB over HTTP/2, 16 connections of 10 streams", "front", 16, TEN).over(Wire::Http2).pipelined(10).short(FRONT),
 ];
 
 #[cfg(test)]
@@ -317,6 +358,7 @@ mod tests {
         let shown: Vec<&str> = shown.map(|candidate| candidate.name).collect();
         assert!(ALL.iter().all(|name| shown.contains(name)));
         assert!(FEW.iter().all(|name| ALL.contains(name)));
+        assert!(FRONT.iter().all(|name| shown.contains(name)));
     }
 
     #[test]

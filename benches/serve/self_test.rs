@@ -2,7 +2,7 @@
 //! equal one equal, and wrong answers must end a row.
 
 use super::bench::Bench;
-use super::load::{self, Ask, Plan, Tool};
+use super::load::{self, Ask, Plan, Tool, Wire};
 use super::results::{Row, Scenario};
 use super::scenarios::SCENARIOS;
 use super::servers::{CANDIDATES, Candidate, Setting};
@@ -84,6 +84,10 @@ fn finds_errors_under_load(bench: &Bench<'_>, tool: Tool) -> Result<String, Stri
         workers: 1,
         folder: &bench.folder.join(failing.name),
         canned: Some(TARGET),
+        wire: Wire::Plain,
+        upstream: None,
+        certificate: &bench.certificate,
+        before: None,
     };
     let server = failing.start(setting, "0");
     let server = server.map_err(|error| error.to_string())?;
@@ -102,6 +106,7 @@ fn finds_errors_under_load(bench: &Bench<'_>, tool: Tool) -> Result<String, Stri
 fn plan(port: u16) -> Plan {
     Plan {
         port,
+        wire: Wire::Plain,
         requests: vec![Ask {
             method: "GET".to_owned(),
             target: TARGET.to_owned(),

@@ -2,7 +2,7 @@
 //! others go on.
 
 use super::super::check::{self, Answer};
-use super::super::load::{Ask, Plan};
+use super::super::load::{Ask, Plan, Wire};
 use super::super::results::{Round, Row};
 use super::super::scenarios::{Definition, Prepared};
 use super::super::servers::{Candidate, Running, Setting};
@@ -68,6 +68,10 @@ impl Lane {
             workers: definition.workers,
             folder: &bench.folder.join(self.candidate.name),
             canned: canned.as_deref(),
+            wire: definition.wire,
+            upstream: prepared.upstream_port,
+            certificate: &bench.certificate,
+            before: bench.before.as_deref(),
         };
         let cpus = if definition.workers > 1 { "0,1" } else { "0" };
         let running = self.candidate.start(setting, cpus);
@@ -80,16 +84,17 @@ impl Lane {
     /// Asks once and compares with what is right; if nobody knows, this answer is it.
     pub(super) fn check(
         &mut self,
+        bench: &Bench<'_>,
         ask: &Ask,
         definition: &Definition,
         right: &mut Option<Answer>,
     ) -> Result<(), String> {
         let mut ask = ask.clone();
         if ask.status == 304 {
-            ask.fields.push(self.validator(&ask)?);
+            ask.fields.push(self.validator(bench, &ask)?);
             self.plan.requests = vec![ask.clone()];
         }
-        let answer = self.ask(&ask, definition.close)?;
+        let answer = self.ask(bench, &ask, definition.close)?;
         if self.plan.requests.len() == 1 {
             self.answer_bytes = Some(answer.bytes());
         }
@@ -98,8 +103,8 @@ impl Lane {
     }
 
     /// The field that makes this server answer `ask` with 304.
-    fn validator(&self, ask: &Ask) -> Result<(String, String), String> {
-        let answer = self.ask(ask, false)?;
+    fn validator(&self, bench: &Bench<'_>, ask: &Ask) -> Result<(String, String), String> {
+        let answer = self.ask(bench, ask, false)?;
         let validators = [
             ("ETag", "If-None-Match"),
             ("Last-Modified", "If-Modified-Since"),
@@ -111,9 +116,14 @@ impl Lane {
         found.next().ok_or_else(|| "no validator".to_owned())
     }
 
-    fn ask(&self, ask: &Ask, close: bool) -> Result<Answer, String> {
-        check::ask(self.plan.port, ask, close)
-            .map_err(|error| format!("no answer at {}: {error}", ask.target))
+    fn ask(&self, bench: &Bench<'_>, ask: &Ask, close: bool) -> Result<Answer, String> {
+        let (port, certificate) = (self.plan.port, &bench.certificate);
+        let answer = match self.plan.wire {
+            Wire::Plain => check::ask(port, ask, close),
+            Wire::Tls => check::ask_over_tls(port, certificate, ask),
+            Wire::Http2 => check::ask_over_http2(port, certificate, ask),
+        };
+        answer.map_err(|error| format!("no answer at {}: {error}", ask.target))
     }
 
     /// If every answer is the same, what was received must be as long as so many of it. This sees

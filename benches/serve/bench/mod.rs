@@ -11,12 +11,13 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::arguments::Tool;
+use super::certificate::Certificate;
 use super::check;
-use super::load::{self, Plan};
+use super::load::{self, Plan, Wire};
 use super::measure;
 use super::results::{Round, Scenario};
 use super::scenarios::{Definition, Prepared, Turn};
-use super::servers::Candidate;
+use super::servers::{CANDIDATES, Candidate, Running, Setting, find_program};
 use super::site::{SiteError, Sites};
 use lane::Lane;
 
@@ -29,6 +30,10 @@ pub(crate) struct Bench<'a> {
     /// What loads; without, what the scenario says.
     pub(crate) tool: Option<Tool>,
     pub(crate) sites: Sites,
+    /// Of every server that speaks TLS.
+    pub(crate) certificate: Certificate,
+    /// Another build of this package.
+    pub(crate) before: Option<PathBuf>,
     /// For configuration, scripts and logs.
     pub(crate) folder: PathBuf,
     /// Told what is going on.
@@ -45,12 +50,21 @@ impl Bench<'_> {
         definition: &Definition,
         candidates: &[Candidate],
     ) -> Result<Scenario, SiteError> {
-        let prepared = definition.prepare(&self.sites)?;
+        let mut prepared = definition.prepare(&self.sites)?;
         let mut lanes: Vec<Lane> = candidates
             .iter()
             .map(|candidate| Lane::new(*candidate, self.plan(definition, &prepared)))
             .collect();
         let mut rate = None;
+        // It ends with the scenario.
+        let application = self.start_application(definition, &prepared);
+        match &application {
+            Ok(running) => prepared.upstream_port = running.as_ref().map(|running| running.port),
+            Err(reason) => fail_all(&mut lanes, reason),
+        }
+        if definition.wire == Wire::Http2 && find_program("h2load").is_none() {
+            fail_all(&mut lanes, "h2load is not installed: scripts/bench-setup");
+        }
         if definition.turn == Turn::Start {
             self.rotate(&mut lanes, |lane| {
                 start::turn(self, definition, &prepared, lane)
@@ -73,9 +87,40 @@ impl Bench<'_> {
         })
     }
 
+    /// The application server behind the servers, if the scenario has one: the floor, on the CPU
+    /// of the load.
+    fn start_application(
+        &self,
+        definition: &Definition,
+        prepared: &Prepared,
+    ) -> Result<Option<Running>, String> {
+        let Some(root) = &prepared.upstream_root else {
+            return Ok(None);
+        };
+        let canned = definition.canned();
+        let setting = Setting {
+            root,
+            workers: 1,
+            folder: &self.folder.join("application"),
+            canned: canned.as_deref(),
+            wire: Wire::Plain,
+            upstream: None,
+            certificate: &self.certificate,
+            before: None,
+        };
+        let mut rows = CANDIDATES.iter();
+        let floor = rows.find(|candidate| candidate.is_floor());
+        let floor = floor.ok_or("there is no floor")?;
+        let running = floor.start(setting, load::LOAD_CPU);
+        running
+            .map(Some)
+            .map_err(|error| format!("the application did not start: {error}"))
+    }
+
     fn plan(&self, definition: &Definition, prepared: &Prepared) -> Plan {
         Plan {
             port: 0,
+            wire: definition.wire,
             requests: prepared.asks.clone(),
             connections: definition.connections,
             pipeline: definition.pipeline,
@@ -109,9 +154,10 @@ impl Bench<'_> {
     fn check(&self, definition: &Definition, prepared: &Prepared, lanes: &mut [Lane]) {
         let asks = check::sample(&prepared.asks);
         for ask in asks {
-            let mut right = check::expected_from(&prepared.root, &ask);
+            let root = prepared.upstream_root.as_ref().unwrap_or(&prepared.root);
+            let mut right = check::expected_from(root, &ask);
             for index in lane::base_first(lanes, self.base) {
-                lanes[index].attempt(|lane| lane.check(&ask, definition, &mut right));
+                lanes[index].attempt(|lane| lane.check(self, &ask, definition, &mut right));
             }
         }
     }
@@ -186,9 +232,18 @@ impl Bench<'_> {
     /// What was chosen, if it can do it.
     fn tool(&self, definition: &Definition, plan: &Plan) -> Tool {
         match self.tool.unwrap_or(definition.tool) {
+            _ if plan.wire == Wire::Http2 => Tool::H2load,
+            // The generator speaks no TLS.
+            _ if plan.wire == Wire::Tls => Tool::Wrk,
             Tool::Wrk if load::wrk::refusal(plan).is_none() => Tool::Wrk,
             _ => Tool::Ring,
         }
+    }
+}
+
+fn fail_all(lanes: &mut [Lane], reason: &str) {
+    for lane in lanes {
+        lane.attempt(|_| Err(reason.to_owned()));
     }
 }
 

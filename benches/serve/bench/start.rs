@@ -58,11 +58,7 @@ fn memory_without(
     lane: &mut Lane,
 ) -> Result<u64, String> {
     let site = bench.sites.sizes().map_err(|error| error.to_string())?;
-    let few = Prepared {
-        root: site.root,
-        asks: Vec::new(),
-        cold: Vec::new(),
-    };
+    let few = Prepared::new(site.root, Vec::new());
     lane.restart(bench, definition, &few)?;
     let server = lane.running.as_ref().ok_or("it does not run")?;
     Ok(memory::proportional_bytes(&server.process.tree()))

@@ -1,6 +1,7 @@
 //! What asks the servers: a plan, carried out by wrk or by the generator on the ring.
 
 pub(crate) mod generator;
+pub(crate) mod h2load;
 pub(crate) mod wrk;
 
 use std::io::{self, Write as _};
@@ -21,6 +22,7 @@ pub(crate) fn carry_out(plan: &Plan, tool: Tool, folder: &Path) -> io::Result<Ou
     match tool {
         Tool::Wrk => wrk::carry_out(plan, folder),
         Tool::Ring => Generator::start(plan)?.outcome(),
+        Tool::H2load => h2load::carry_out(plan),
     }
 }
 
@@ -81,11 +83,13 @@ pub(crate) const LOAD_CPU: &str = "1";
 pub(crate) struct Plan {
     /// Where the server listens, on 127.0.0.1.
     pub(crate) port: u16,
+    /// What is spoken there.
+    pub(crate) wire: Wire,
     /// Asked in turn, each connection beginning elsewhere; the order is the caller's.
     pub(crate) requests: Vec<Ask>,
     /// Connections that ask.
     pub(crate) connections: u32,
-    /// Requests on the way at once on each connection.
+    /// Requests on the way at once on each connection: one behind the other, or streams of HTTP/2.
     pub(crate) pipeline: u32,
     /// Whether each request has a connection of its own (`Connection: close`).
     pub(crate) close: bool,
@@ -99,6 +103,20 @@ pub(crate) struct Plan {
     /// How long to load before that.
     pub(crate) warm_up_seconds: f64,
 }
+
+/// What client and server speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Wire {
+    /// HTTP/1.1 over TCP.
+    Plain,
+    /// HTTP/1.1 over TLS.
+    Tls,
+    /// HTTP/2 over TLS.
+    Http2,
+}
+
+/// The one cipher suite that loads and checks offer over TLS 1.3, so that every server uses it.
+pub(crate) const CIPHER_SUITE: &str = "TLS_AES_128_GCM_SHA256";
 
 /// One request and what has to come back.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::super::results::Latency;
 use super::super::servers::process::pinned;
-use super::{Ask, LOAD_CPU, Outcome, Plan};
+use super::{Ask, CIPHER_SUITE, LOAD_CPU, Outcome, Plan, Wire};
 
 /// Carries out `plan`; the script goes to `folder`.
 ///
@@ -23,6 +23,11 @@ pub(crate) fn carry_out(plan: &Plan, folder: &Path) -> io::Result<Outcome> {
     let path = folder.join("wrk.lua");
     fs::write(&path, script(plan))?;
     let mut command = pinned(LOAD_CPU);
+    if plan.wire == Wire::Tls {
+        let path = folder.join("openssl.cnf");
+        fs::write(&path, openssl_configuration())?;
+        command.env("OPENSSL_CONF", path);
+    }
     command.args(["wrk", "-t1", "--timeout", "10s"]);
     command.arg(format!("-c{}", plan.connections));
     command.arg(format!("-d{}s", whole_seconds(plan.seconds)));
@@ -46,13 +51,29 @@ pub(crate) fn refusal(plan: &Plan) -> Option<&'static str> {
         Some("wrk has no idle connections")
     } else if plan.requests.is_empty() {
         Some("there is nothing to ask")
+    } else if plan.wire == Wire::Http2 {
+        Some("wrk does not know HTTP/2")
     } else {
         None
     }
 }
 
 fn url(plan: &Plan) -> String {
-    format!("http://127.0.0.1:{}{}", plan.port, plan.requests[0].target)
+    let scheme = if plan.wire == Wire::Plain {
+        "http"
+    } else {
+        "https"
+    };
+    let target = &plan.requests[0].target;
+    format!("{scheme}://127.0.0.1:{}{target}", plan.port)
+}
+
+/// wrk has no argument for the cipher; its OpenSSL has a file.
+fn openssl_configuration() -> String {
+    format!(
+        "openssl_conf = main\n[main]\nssl_conf = ssl\n[ssl]\nsystem_default = offered\n\
+         [offered]\nMinProtocol = TLSv1.3\nCiphersuites = {CIPHER_SUITE}\n"
+    )
 }
 
 fn whole_seconds(seconds: f64) -> u64 {
@@ -273,6 +294,11 @@ mod tests {
         plan.rate = Some(1.0);
         assert!(refusal(&plan).is_some());
         plan.rate = None;
+        plan.wire = Wire::Http2;
+        assert!(refusal(&plan).is_some());
+        plan.wire = Wire::Tls;
+        assert_eq!(refusal(&plan), None);
+        assert!(url(&plan).starts_with("https://"));
         plan.requests[0].method = "HEAD".into();
         assert!(refusal(&plan).is_some());
     }
@@ -286,6 +312,7 @@ mod tests {
         };
         Plan {
             port: 1,
+            wire: Wire::Plain,
             requests: targets.iter().map(ask).collect(),
             connections: 1,
             pipeline,

@@ -1,15 +1,20 @@
 //! Servers of other people: where each is found, its configuration and how it is started. Starts
 //! nothing itself.
 //!
-//! Configurations are templates. Of all words in braces exactly four are replaced, comments
+//! Configurations are templates. Of all words in braces exactly seven are replaced, comments
 //! included: `{root}`, `{port}`, `{folder}` (a directory of the server's own for its configuration
-//! and scratch files) and `{workers}`; any other brace belongs to the configuration. A line that
-//! ends in `# if PATH` is left out where there is no PATH, one that ends in `# if root` unless root
-//! runs the harness.
+//! and scratch files), `{workers}`, `{chain}` and `{key}` of a certificate, and `{upstream}`, the
+//! port of an application; any other brace belongs to the configuration. A line that ends in
+//! `# if PATH` is left out where there is no PATH, one that ends in `# if root` unless root runs the
+//! harness; `plain`, `tls`, `http2` stand for what is spoken with clients (one of the three),
+//! `secure` for the latter two, `proxy` and `files` for what is done.
 
 use std::fs;
 use std::io;
 use std::path::Path;
+
+use super::certificate::Certificate;
+use super::load::Wire;
 
 /// A server that may be installed.
 #[derive(Debug)]
@@ -22,6 +27,8 @@ pub(crate) struct Peer {
     pub(crate) remedy: &'static str,
     /// Makes the program say its version, in its first line on either output.
     pub(crate) version_argument: &'static str,
+    /// Whether the templates know TLS, HTTP/2 and an application.
+    pub(crate) can_be_in_front: bool,
     /// Names in `{folder}` and their templates.
     files: &'static [(&'static str, &'static str)],
     /// Templates of the command line; it stays in the foreground and ends on SIGTERM.
@@ -41,13 +48,19 @@ pub(crate) struct Values<'a> {
     pub(crate) folder: &'a Path,
     /// `{workers}`: processes or threads.
     pub(crate) workers: u32,
+    /// What is spoken with clients.
+    pub(crate) wire: Wire,
+    /// `{upstream}`: the port of an application on 127.0.0.1.
+    pub(crate) upstream: Option<u16>,
+    /// `{chain}` and `{key}`.
+    pub(crate) certificate: &'a Certificate,
 }
 
 impl Peer {
     /// Writes the configuration into the folder.
     pub(crate) fn configure(&self, values: &Values<'_>) -> io::Result<()> {
         for (name, template) in self.files {
-            let kept = choose_lines(template, is_true);
+            let kept = choose_lines(template, |condition| values.fulfil(condition));
             fs::write(values.folder.join(name), values.fill(&kept))?;
         }
         Ok(())
@@ -71,13 +84,31 @@ impl Peer {
 }
 
 impl Values<'_> {
-    /// Replaces the four words.
+    /// Replaces the seven words.
     fn fill(&self, template: &str) -> String {
+        let upstream = self.upstream.map(|port| port.to_string());
         template
+            .replace("{upstream}", &upstream.unwrap_or_default())
+            .replace("{chain}", &self.certificate.chain.to_string_lossy())
+            .replace("{key}", &self.certificate.key.to_string_lossy())
             .replace("{root}", &self.root.to_string_lossy())
             .replace("{port}", &self.port.to_string())
             .replace("{folder}", &self.folder.to_string_lossy())
             .replace("{workers}", &self.workers.to_string())
+    }
+
+    /// Whether the condition of a line holds.
+    fn fulfil(&self, condition: &str) -> bool {
+        match condition {
+            "plain" => self.wire == Wire::Plain,
+            "tls" => self.wire == Wire::Tls,
+            "http2" => self.wire == Wire::Http2,
+            "secure" => self.wire != Wire::Plain,
+            "proxy" => self.upstream.is_some(),
+            "files" => self.upstream.is_none(),
+            "root" => is_root(),
+            path => Path::new(path).exists(),
+        }
     }
 }
 
@@ -104,6 +135,7 @@ pub(crate) const PEERS: [Peer; 6] = [
         program: "h2o",
         remedy: "apt-get install h2o",
         version_argument: "--version",
+        can_be_in_front: true,
         files: &[("h2o.conf", include_str!("h2o.conf"))],
         arguments: &["-m", "worker", "-c", "{folder}/h2o.conf"],
         environment: &[],
@@ -113,6 +145,7 @@ pub(crate) const PEERS: [Peer; 6] = [
         program: "lighttpd",
         remedy: "apt-get install lighttpd lighttpd-modules-lua",
         version_argument: "-v",
+        can_be_in_front: false,
         files: &[
             ("lighttpd.conf", include_str!("lighttpd.conf")),
             ("lighttpd.lua", include_str!("lighttpd.lua")),
@@ -125,6 +158,7 @@ pub(crate) const PEERS: [Peer; 6] = [
         program: "caddy",
         remedy: "apt-get install caddy",
         version_argument: "version",
+        can_be_in_front: true,
         files: &[("Caddyfile", include_str!("Caddyfile"))],
         arguments: &[
             "run",
@@ -146,6 +180,7 @@ pub(crate) const PEERS: [Peer; 6] = [
         program: "static-web-server",
         remedy: "scripts/bench-setup",
         version_argument: "--version",
+        can_be_in_front: false,
         files: &[(
             "static-web-server.toml",
             include_str!("static-web-server.toml"),
@@ -161,6 +196,7 @@ const NGINX: Peer = Peer {
     program: "nginx",
     remedy: "apt-get install nginx-light libnginx-mod-http-brotli-static",
     version_argument: "-v",
+    can_be_in_front: true,
     files: &[],
     arguments: &[
         "-p",
@@ -188,13 +224,6 @@ fn choose_lines(template: &str, holds: impl Fn(&str) -> bool) -> String {
     kept
 }
 
-fn is_true(condition: &str) -> bool {
-    match condition {
-        "root" => is_root(),
-        path => Path::new(path).exists(),
-    }
-}
-
 /// A process's own directory in /proc belongs to its effective user.
 fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -205,8 +234,11 @@ fn is_root() -> bool {
 mod tests {
     use super::*;
 
-    fn values_in(folder: &Path) -> Values<'_> {
+    fn values_in<'a>(folder: &'a Path, certificate: &'a Certificate) -> Values<'a> {
         Values {
+            wire: Wire::Plain,
+            upstream: None,
+            certificate,
             root: Path::new("/the/site"),
             port: 8123,
             folder,
@@ -215,9 +247,11 @@ mod tests {
     }
 
     #[test]
-    fn fills_in_four_words_and_leaves_other_braces() {
+    fn fills_in_seven_words_and_leaves_other_braces() {
         let check = |template: &str, expected: &str| {
-            let values = values_in(Path::new("/the/folder"));
+            let certificate = Certificate::of_tests();
+            let mut values = values_in(Path::new("/the/folder"), &certificate);
+            values.upstream = Some(8124);
             assert_eq!(values.fill(template), expected);
         };
         check(
@@ -225,6 +259,7 @@ mod tests {
             "server { root /the/site; listen 8123; }",
         );
         check("{folder}/{workers}", "/the/folder/2");
+        check("{upstream} {chain} {key}", "8124 /chain.pem /key.pem");
         check(
             "{http.request.host} {{port}} {Root}",
             "{http.request.host} {8123} {Root}",
@@ -242,7 +277,8 @@ mod tests {
     fn every_configuration_has_its_port_and_root() {
         for peer in &PEERS {
             let folder = tempfile::tempdir().unwrap();
-            let values = values_in(folder.path());
+            let certificate = Certificate::of_tests();
+            let values = values_in(folder.path(), &certificate);
             peer.configure(&values).unwrap();
             let (name, _) = peer.files[0];
             let text = fs::read_to_string(folder.path().join(name)).unwrap();

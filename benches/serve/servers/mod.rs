@@ -12,6 +12,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::Instant;
 
+use super::certificate::Certificate;
+use super::load::Wire;
 use super::results::{Server, ServerKind};
 use super::rows::Kind;
 pub(crate) use peers::find_program;
@@ -33,6 +35,8 @@ pub(crate) struct Candidate {
 enum Program {
     /// This package, with `--engine` set to this.
     Own(&'static str),
+    /// The same of another build.
+    Before(&'static str),
     /// A row of this harness.
     Row(Kind, Fault),
     /// Somebody else's.
@@ -50,6 +54,14 @@ pub(crate) struct Setting<'a> {
     pub(crate) folder: &'a Path,
     /// What the floor answers, see [`super::rows::Options::canned`].
     pub(crate) canned: Option<&'a str>,
+    /// What is spoken with clients.
+    pub(crate) wire: Wire,
+    /// The port of 127.0.0.1 that everything is passed on to, instead of serving files.
+    pub(crate) upstream: Option<u16>,
+    /// For TLS.
+    pub(crate) certificate: &'a Certificate,
+    /// The other build.
+    pub(crate) before: Option<&'a Path>,
 }
 
 /// A server that accepts connections. It ends when this is dropped.
@@ -74,9 +86,23 @@ impl Candidate {
     /// Whose server it is.
     pub(crate) const fn kind(&self) -> ServerKind {
         match self.program {
-            Program::Own(_) => ServerKind::Engine,
+            Program::Own(_) | Program::Before(_) => ServerKind::Engine,
             Program::Row(..) => ServerKind::Row,
             Program::Peer(_) => ServerKind::Peer,
+        }
+    }
+
+    /// Whether it is measured only if there is another build.
+    pub(crate) const fn is_before(&self) -> bool {
+        matches!(self.program, Program::Before(_))
+    }
+
+    /// Whether it can pass requests on, and speaks TLS and HTTP/2.
+    pub(crate) fn can_be_in_front(&self) -> bool {
+        match self.program {
+            Program::Own(_) | Program::Before(_) => true,
+            Program::Row(..) => false,
+            Program::Peer(name) => peers::named(name).can_be_in_front,
         }
     }
 
@@ -89,18 +115,16 @@ impl Candidate {
     pub(crate) fn lacks_variants(&self) -> Option<&'static str> {
         match self.program {
             Program::Peer(name) => peers::lacks_variants(peers::named(name)),
-            Program::Own(_) | Program::Row(..) => None,
+            Program::Own(_) | Program::Before(_) | Program::Row(..) => None,
         }
     }
 
     /// Whether it is there, in which version, and how it is started.
-    pub(crate) fn describe(&self) -> Server {
+    pub(crate) fn describe(&self, before: Option<&Path>) -> Server {
         let (version, missing) = match self.program {
             Program::Own(_) | Program::Row(..) => (env!("CARGO_PKG_VERSION").to_owned(), None),
-            Program::Peer(name) => match peers::version(peers::named(name)) {
-                Ok(version) => (version, None),
-                Err(missing) => (String::new(), Some(missing)),
-            },
+            Program::Before(_) => present(own::version(before)),
+            Program::Peer(name) => present(peers::version(peers::named(name))),
         };
         Server {
             name: self.name.to_owned(),
@@ -132,7 +156,11 @@ impl Candidate {
 
     fn call(&self, setting: Setting<'_>, port: u16) -> io::Result<Call> {
         match self.program {
-            Program::Own(engine) => Ok(own::call(engine, setting, port)),
+            Program::Own(engine) => Ok(own::call(own::program(), engine, setting, port)),
+            Program::Before(engine) => {
+                let program = setting.before.ok_or(io::ErrorKind::NotFound)?;
+                Ok(own::call(program, engine, setting, port))
+            }
             Program::Row(kind, fault) => rows::call(kind, fault, setting, port),
             Program::Peer(name) => peers::call(peers::named(name), setting, port),
         }
@@ -141,10 +169,18 @@ impl Candidate {
     /// The command with words for what changes.
     fn command_shown(&self) -> String {
         match self.program {
-            Program::Own(engine) => own::shown(engine),
+            Program::Own(engine) | Program::Before(engine) => own::shown(engine),
             Program::Row(kind, fault) => rows::shown(kind, fault),
             Program::Peer(name) => peers::shown(peers::named(name)),
         }
+    }
+}
+
+/// The version, or why there is none.
+fn present(version: Result<String, String>) -> (String, Option<String>) {
+    match version {
+        Ok(version) => (version, None),
+        Err(missing) => (String::new(), Some(missing)),
     }
 }
 
@@ -163,6 +199,13 @@ const fn candidate(name: &'static str, program: Program) -> Candidate {
     }
 }
 
+const fn before(name: &'static str, engine: &'static str) -> Candidate {
+    Candidate {
+        hidden: true,
+        ..candidate(name, Program::Before(engine))
+    }
+}
+
 const fn peer(name: &'static str) -> Candidate {
     candidate(name, Program::Peer(name))
 }
@@ -178,9 +221,11 @@ const fn faulty(name: &'static str, fault: Fault) -> Candidate {
 }
 
 /// All of them, in the order of the report.
-pub(crate) static CANDIDATES: [Candidate; 15] = [
+pub(crate) static CANDIDATES: [Candidate; 17] = [
     candidate("ring", Program::Own("uring")),
     candidate("epoll", Program::Own("epoll")),
+    before("before", "uring"),
+    before("before-epoll", "epoll"),
     candidate("tokio-uring", Program::Row(Kind::TokioUring, Fault::None)),
     candidate("hyper", Program::Row(Kind::Hyper, Fault::None)),
     candidate("floor", Program::Row(Kind::Floor, Fault::None)),
@@ -212,22 +257,60 @@ mod tests {
     #[test]
     fn every_server_is_called_with_its_site_and_port() {
         let folder = tempfile::tempdir().unwrap();
+        let certificate = Certificate::of_tests();
         for candidate in CANDIDATES {
             let setting = Setting {
                 root: Path::new("/the-site"),
                 workers: 1,
                 folder: folder.path(),
                 canned: Some("/1k.bin"),
+                wire: Wire::Plain,
+                upstream: None,
+                certificate: &certificate,
+                before: Some(Path::new("/usr/bin/whitering")),
             };
-            let call = candidate.call(setting, 4711).unwrap();
-            let mut said = format!("{:?}", call.words);
-            for entry in std::fs::read_dir(folder.path()).unwrap() {
-                let path = entry.unwrap().path();
-                said.push_str(&std::fs::read_to_string(&path).unwrap());
-                std::fs::remove_file(path).unwrap();
-            }
+            let said = said(&candidate, setting);
             assert!(said.contains("/the-site"), "{}: {said}", candidate.name);
             assert!(said.contains("4711"), "{}: {said}", candidate.name);
         }
+    }
+
+    #[test]
+    fn who_is_in_front_is_told_what_to_pass_on_to_and_its_certificate() {
+        let check = |wire, upstream: Option<u16>, expected: &[&str]| {
+            let folder = tempfile::tempdir().unwrap();
+            let certificate = Certificate::of_tests();
+            for candidate in CANDIDATES.iter().filter(|each| each.can_be_in_front()) {
+                let setting = Setting {
+                    root: Path::new("/the-site"),
+                    workers: 1,
+                    folder: folder.path(),
+                    canned: None,
+                    wire,
+                    upstream,
+                    certificate: &certificate,
+                    before: Some(Path::new("/usr/bin/whitering")),
+                };
+                let said = said(candidate, setting);
+                for words in expected {
+                    assert!(said.contains(words), "{}: {said}", candidate.name);
+                }
+            }
+        };
+        check(Wire::Plain, Some(4712), &["4711", "127.0.0.1:4712"]);
+        check(Wire::Tls, None, &["4711", "/chain.pem", "/key.pem"]);
+        check(Wire::Http2, None, &["4711", "/chain.pem", "/key.pem"]);
+    }
+
+    /// The words of the call and all configuration.
+    fn said(candidate: &Candidate, setting: Setting<'_>) -> String {
+        let call = candidate.call(setting, 4711).unwrap();
+        let mut said = format!("{:?}", call.words);
+        for entry in std::fs::read_dir(setting.folder).unwrap() {
+            let path = entry.unwrap().path();
+            said.push_str(&std::fs::read_to_string(&path).unwrap());
+            std::fs::remove_file(path).unwrap();
+        }
+        said
     }
 }

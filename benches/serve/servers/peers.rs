@@ -4,6 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::super::certificate::Certificate;
+use super::super::load::Wire;
 use super::super::peers::{PEERS, Peer, Values};
 use super::{Call, Setting};
 
@@ -66,6 +68,10 @@ pub(super) fn shown(peer: &Peer) -> String {
         workers: 1,
         folder: Path::new("FOLDER"),
         canned: None,
+        wire: Wire::Plain,
+        upstream: None,
+        certificate: &Certificate::default(),
+        before: None,
     };
     let arguments = peer.arguments(&values(setting, 0));
     format!("{} {}", peer.program, arguments.join(" "))
@@ -73,6 +79,9 @@ pub(super) fn shown(peer: &Peer) -> String {
 
 fn values(setting: Setting<'_>, port: u16) -> Values<'_> {
     Values {
+        wire: setting.wire,
+        upstream: setting.upstream,
+        certificate: setting.certificate,
         root: setting.root,
         port,
         folder: setting.folder,

@@ -14,6 +14,7 @@ pub(super) const FILE_COUNT_MAX: usize = 200_000;
 pub(super) const SIZES_STAMP: &str = "sizes 1";
 pub(super) const MANY_STAMP: &str = "many 1";
 pub(super) const COLD_STAMP: &str = "cold 1";
+pub(super) const APPLICATION_STAMP: &str = "application 1";
 
 const SIZES: [(&str, usize); 5] = [
     ("1k.bin", 1 << 10),
@@ -23,6 +24,7 @@ const SIZES: [(&str, usize); 5] = [
     ("10m.bin", 10 << 20),
 ];
 
+const ANSWER: (&str, usize) = ("answer.bin", 200);
 const COLD_FILE_COUNT: usize = 50;
 const COLD_FILE_BYTES: usize = 20 << 20;
 const DIRECTORY_FILE_COUNT: usize = 1000;
@@ -39,6 +41,15 @@ pub(super) fn write_sizes(root: &Path) -> Result<(), SiteError> {
 
 pub(super) fn sizes_targets() -> Vec<String> {
     SIZES.iter().map(|(name, _)| format!("/{name}")).collect()
+}
+
+pub(super) fn write_application(root: &Path) -> Result<(), SiteError> {
+    let (name, bytes) = ANSWER;
+    write_file(&root.join(name), bytes, &mut Seeded::new(bytes as u64))
+}
+
+pub(super) fn application_target() -> String {
+    format!("/{}", ANSWER.0)
 }
 
 pub(super) fn write_many(root: &Path, count: usize) -> Result<(), SiteError> {

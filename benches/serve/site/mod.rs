@@ -83,6 +83,14 @@ impl Sites {
         Ok(Site { root, targets })
     }
 
+    /// What stands for an application: one small answer.
+    pub(crate) fn application(&self) -> Result<Site, SiteError> {
+        let stamp = made::APPLICATION_STAMP;
+        let root = self.build("application", stamp, made::write_application)?;
+        let targets = vec![made::application_target()];
+        Ok(Site { root, targets })
+    }
+
     /// Thousands of files of real packages with their variants, asked for by Zipf's law.
     pub(crate) fn mixed(&self) -> Result<Site, SiteError> {
         let root = self.packages()?;

@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::{Ask, Outcome, Plan};
+use super::super::{Ask, Outcome, Plan, Wire};
 use super::{Moment, run, run_observed};
 
 /// What a server does with the request whose place on its connection is given.
@@ -45,6 +45,7 @@ fn converse(mut stream: TcpStream, serve: Serve) -> std::io::Result<()> {
 fn plan(port: u16) -> Plan {
     Plan {
         port,
+        wire: Wire::Plain,
         requests: vec![ask("GET", "/a"), ask("GET", "/b")],
         connections: 3,
         pipeline: 1,

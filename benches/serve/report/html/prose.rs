@@ -11,7 +11,7 @@ pub(super) fn group(name: &str) -> (String, Option<&'static str>) {
     }
 }
 
-const GROUPS: [(&str, &str, &str); 8] = [
+const GROUPS: [(&str, &str, &str); 9] = [
     (
         "sizes",
         "File sizes",
@@ -52,6 +52,12 @@ const GROUPS: [(&str, &str, &str); 8] = [
         "workers",
         "Workers",
         "One and two workers; with two, the load shares a CPU with the server.",
+    ),
+    (
+        "front",
+        "In front of an application, and over TLS",
+        "Small answers passed on from an application server, connections kept open on both sides, and a file \
+         over TLS 1.3 with one cipher suite for all. The time of the application is not counted.",
     ),
 ];
 
