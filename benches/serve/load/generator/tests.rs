@@ -162,8 +162,10 @@ fn keeps_to_a_rate() {
             ..plan(port)
         };
         if let Some(outcome) = check_right(&plan) {
-            // Not faster; how much slower is the machine's affair.
-            assert!(outcome.request_count <= 502, "{outcome:?}");
+            // Not faster; how much slower is the machine's affair. What was due while it warmed
+            // up may be answered late.
+            let due_count = 500.0 * (plan.warm_up_seconds + outcome.seconds) + 1.0;
+            assert!(outcome.request_count as f64 <= due_count, "{outcome:?}");
         }
     }
 }
