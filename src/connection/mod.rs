@@ -173,6 +173,20 @@ impl Connection {
         self.received.take_copy()
     }
 
+    /// What was received and not answered; for [`Want::HandOver`].
+    pub fn received(&self) -> &[u8] {
+        self.received.bytes()
+    }
+
+    /// The request that what was received begins with, of `request_bytes`, was answered by somebody
+    /// else after all, who told the client whether the connection ends; for [`Want::HandOver`].
+    pub fn on_answered(&mut self, request_bytes: usize, closes: bool, context: &mut Context<'_>) {
+        self.received.drop_front(request_bytes, context.pool);
+        self.has_begun = true;
+        self.state = State::Responding(if closes { Then::Finish } else { Then::Continue });
+        self.on_all_sent(context)
+    }
+
     /// When [`Self::on_deadline`] is due.
     pub const fn deadline(&self) -> Tick {
         self.deadline

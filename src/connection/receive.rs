@@ -73,6 +73,15 @@ impl ReceiveBuffer {
         copy
     }
 
+    /// Forgets the first `count` bytes, which have been answered.
+    pub(super) fn drop_front(&mut self, count: usize, pool: &mut BufferPool) {
+        self.start += count;
+        self.scanned = 0;
+        if self.is_empty() {
+            self.clear(pool);
+        }
+    }
+
     /// Notes that `scanned` of the bytes were searched.
     pub(super) fn set_scanned(&mut self, scanned: usize) {
         self.scanned = scanned;

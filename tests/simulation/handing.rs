@@ -52,6 +52,22 @@ impl Talk {
         }
     }
 
+    /// As [`Self::answer`], where somebody else answers what is for nobody here with 299, and says
+    /// whether that is the last answer.
+    fn answer_with(&mut self, closes: bool) -> Want {
+        loop {
+            let want = self.answer();
+            if want != Want::HandOver {
+                return want;
+            }
+            assert!(self.connection.received().starts_with(MISSING.as_bytes()));
+            self.answers.extend_from_slice(b"HTTP/1.1 299 ");
+            let connection = &mut self.connection;
+            self.world
+                .with(|context| connection.on_answered(MISSING.len(), closes, context));
+        }
+    }
+
     fn received(&mut self) -> String {
         String::from_utf8(self.connection.take_received()).unwrap()
     }
@@ -254,6 +270,51 @@ fn a_half_closed_connection_is_handed_over_when_its_answers_are_sent() {
         (talk.statuses(), talk.received()),
         (vec![200], MISSING.to_owned())
     );
+}
+
+#[test]
+fn behind_what_somebody_else_has_answered_it_goes_on() {
+    let stream = [ASSET, MISSING, ASSET, MISSING, MISSING, "\r\n", ASSET].concat();
+    for count in 1..=stream.len() {
+        let mut talk = Talk::new(handing_settings());
+        for piece in stream.as_bytes().chunks(count) {
+            talk.send(std::str::from_utf8(piece).unwrap());
+            assert_eq!(talk.answer_with(false), Want::Receive);
+        }
+        assert_eq!(talk.statuses(), [200, 299, 200, 299, 299, 200], "{count}");
+        assert!(talk.connection.is_idle() && talk.connection.may_receive());
+        assert_eq!(talk.world.pool.lent_count(), 0, "idle, it owns no memory");
+        let idle = handing_settings().idle_timeout.as_secs();
+        let deadline = u64::from(talk.connection.deadline().0);
+        assert_eq!(deadline, u64::from(talk.world.now.0) + idle + 1);
+        // No preface can follow.
+        talk.send(PREFACE);
+        talk.answer();
+        assert_eq!(talk.statuses().last(), Some(&505));
+    }
+}
+
+#[test]
+fn the_last_answer_may_be_somebody_elses() {
+    // It told the client so: what follows is dropped, and the client let finish.
+    let mut talk = Talk::new(handing_settings());
+    talk.send(&[MISSING, ASSET].concat());
+    assert_eq!(talk.answer_with(true), Want::Receive);
+    assert!(!talk.connection.is_idle(), "it lingers");
+    talk.connection.on_end();
+    assert_eq!((talk.answer(), talk.statuses()), (Want::Close, vec![299]));
+    // The client has nothing more to say.
+    let mut talk = Talk::new(handing_settings());
+    talk.send(&[MISSING, ASSET].concat());
+    talk.connection.on_end();
+    assert_eq!(talk.answer_with(false), Want::Close);
+    assert_eq!(talk.statuses(), [299, 200]);
+    // The server drains.
+    let mut talk = Talk::new(handing_settings());
+    talk.send(MISSING);
+    talk.world.draining = true;
+    assert_eq!(talk.answer_with(false), Want::Receive);
+    assert_eq!(talk.connection.deadline(), talk.world.now);
 }
 
 #[test]
