@@ -12,6 +12,7 @@ use ::http::{Request, Response, StatusCode};
 use bytes::Bytes;
 use http_body::Body;
 
+use super::proxy::Passage;
 use super::{BoxError, RequestBody, ResponseBody};
 
 /// A future of one lane.
@@ -22,6 +23,11 @@ pub trait Service {
     /// Answers `request`, whose extensions hold its [`Peer`], and hyper's `OnUpgrade` if it may
     /// switch protocols.
     fn call(&self, request: Request<RequestBody>) -> LocalFuture<Response<ResponseBody>>;
+
+    /// A shorter way for simple requests, if it has one.
+    fn passage(&self) -> Option<Passage> {
+        None
+    }
 }
 
 /// Makes the service of each lane, in the lane's own thread.

@@ -20,7 +20,8 @@ use crate::http::authority::is_host_and_port;
 
 /// What heads are written by.
 pub(super) struct Rules {
-    trust_forwarded: bool,
+    /// Whether what a client says about who asked is passed on.
+    pub(super) trust_forwarded: bool,
     /// For requests of HTTP/1.0 that name none.
     host: HeaderValue,
 }

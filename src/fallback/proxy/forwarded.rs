@@ -2,7 +2,8 @@
 //! and `Forwarded` (RFC 7239).
 
 use std::io::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
 
 use ::http::header::{FORWARDED, HOST, HeaderName};
 use ::http::{HeaderMap, HeaderValue};
@@ -13,21 +14,16 @@ use crate::fallback::Peer;
 /// Adds who asked to `headers`. What another proxy said before is kept if it `is_trusted`; if not,
 /// it was removed.
 pub(super) fn add(headers: &mut HeaderMap, peer: Option<Peer>, is_trusted: bool) {
-    let is_tls = peer.is_some_and(|peer| peer.is_tls);
-    let address = peer
-        .and_then(|peer| peer.address)
-        .map(|address| address.ip().to_canonical());
-    let proto = if is_tls { "https" } else { "http" };
+    let (address, proto) = asker(peer);
     let host = headers.get(HOST).cloned();
-    let element = element(address, host.as_ref(), proto);
-    append(headers, FORWARDED, &element, is_trusted);
-    if let Some(address) = address {
-        append(
-            headers,
-            X_FORWARDED_FOR,
-            address.to_string().as_bytes(),
-            is_trusted,
-        );
+    let mut element = Vec::with_capacity(ELEMENT_BYTES);
+    let host_bytes = host.as_ref().map(HeaderValue::as_bytes);
+    let written = write_element(&mut element, address, host_bytes, proto);
+    let element = Bytes::from(element);
+    let client = address.map(|_| element.slice(written));
+    append(headers, FORWARDED, element, is_trusted);
+    if let Some(client) = client {
+        append(headers, X_FORWARDED_FOR, client, is_trusted);
     }
     if !(is_trusted && headers.contains_key(X_FORWARDED_PROTO)) {
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(proto));
@@ -39,38 +35,77 @@ pub(super) fn add(headers: &mut HeaderMap, peer: Option<Peer>, is_trusted: bool)
     }
 }
 
+/// The client's address, if it is known, and the scheme it used.
+pub(super) fn asker(peer: Option<Peer>) -> (Option<IpAddr>, &'static str) {
+    let is_tls = peer.is_some_and(|peer| peer.is_tls);
+    let address = peer
+        .and_then(|peer| peer.address)
+        .map(|address| address.ip().to_canonical());
+    (address, if is_tls { "https" } else { "http" })
+}
+
 /// RFC 7239 §4: an IPv6 address is bracketed and quoted (§6), and so is a host with a port.
-fn element(address: Option<IpAddr>, host: Option<&HeaderValue>, proto: &str) -> Vec<u8> {
-    let mut element = Vec::with_capacity(ELEMENT_BYTES);
-    let written = match address {
-        None => write!(element, "for=unknown"),
-        Some(IpAddr::V4(address)) => write!(element, "for={address}"),
-        Some(IpAddr::V6(address)) => write!(element, "for=\"[{address}]\""),
-    };
-    written.expect("invariant: a vector takes whatever is written");
+/// Returns where in `out` the address is, as it is written elsewhere.
+pub(super) fn write_element(
+    out: &mut Vec<u8>,
+    address: Option<IpAddr>,
+    host: Option<&[u8]>,
+    proto: &str,
+) -> Range<usize> {
+    out.extend_from_slice(match address {
+        Some(IpAddr::V6(_)) => b"for=\"[".as_slice(),
+        Some(IpAddr::V4(_)) | None => b"for=",
+    });
+    let start = out.len();
+    match address {
+        None => out.extend_from_slice(b"unknown"),
+        Some(IpAddr::V4(address)) => write_v4(out, address),
+        Some(IpAddr::V6(address)) => {
+            write!(out, "{address}").expect("invariant: a vector takes whatever is written");
+        }
+    }
+    let written = start..out.len();
+    if matches!(address, Some(IpAddr::V6(_))) {
+        out.extend_from_slice(b"]\"");
+    }
     // No quote or backslash can be in it: such a Host was refused.
     if let Some(host) = host {
-        element.extend_from_slice(b";host=\"");
-        element.extend_from_slice(host.as_bytes());
-        element.push(b'"');
+        out.extend_from_slice(b";host=\"");
+        out.extend_from_slice(host);
+        out.push(b'"');
     }
-    element.extend_from_slice(b";proto=");
-    element.extend_from_slice(proto.as_bytes());
-    element
+    out.extend_from_slice(b";proto=");
+    out.extend_from_slice(proto.as_bytes());
+    written
+}
+
+/// As it is displayed, without the machinery of formatting.
+fn write_v4(element: &mut Vec<u8>, address: Ipv4Addr) {
+    for (index, octet) in address.octets().into_iter().enumerate() {
+        if index > 0 {
+            element.push(b'.');
+        }
+        element.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+    }
 }
 
 /// Sets `name` to `value`, behind what it was before if that `is_trusted`.
-fn append(headers: &mut HeaderMap, name: HeaderName, value: &[u8], is_trusted: bool) {
-    let mut list = Vec::with_capacity(value.len());
+fn append(headers: &mut HeaderMap, name: HeaderName, value: Bytes, is_trusted: bool) {
+    let mut list = Vec::new();
     if is_trusted {
         for before in headers.get_all(&name) {
             list.extend_from_slice(before.as_bytes());
             list.extend_from_slice(b", ");
         }
     }
-    list.extend_from_slice(value);
-    if let Ok(list) = HeaderValue::from_maybe_shared(Bytes::from(list)) {
-        headers.insert(name, list);
+    let value = if list.is_empty() {
+        value
+    } else {
+        list.extend_from_slice(&value);
+        Bytes::from(list)
+    };
+    if let Ok(value) = HeaderValue::from_maybe_shared(value) {
+        headers.insert(name, value);
     }
 }
 

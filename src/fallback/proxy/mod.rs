@@ -2,6 +2,7 @@
 //! its thread. A connection is driven by the request that uses it, so a request costs no task,
 //! no timer and no wake-up of its own. Answers with a small page what goes wrong.
 
+mod asking;
 mod connect;
 mod download;
 mod exchange;
@@ -12,6 +13,7 @@ mod forwarded;
 mod health;
 mod link;
 mod pages;
+mod passage;
 mod queue;
 mod respond;
 #[cfg(test)]
@@ -19,6 +21,7 @@ mod tests;
 mod upgrade;
 mod upload;
 mod upstream;
+mod wire;
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -27,6 +30,7 @@ use std::time::Duration;
 use ::http::{Request, Response};
 
 pub use download::Download;
+pub use passage::{Begun, Dress, Outcome, Passage, Prepared, Reply, Rest};
 
 use self::exchange::Lane;
 use super::{LocalFuture, MakeService, RequestBody, ResponseBody, Service};
@@ -80,8 +84,11 @@ impl MakeService for Proxy {
 impl Service for Rc<Lane> {
     fn call(&self, request: Request<RequestBody>) -> LocalFuture<Response<ResponseBody>> {
         self.sweep_while_used();
-        let lane = Self::clone(self);
-        Box::pin(async move { lane.answer(request).await })
+        self.answer(request, None)
+    }
+
+    fn passage(&self) -> Option<Passage> {
+        Some(Passage::new(Self::clone(self)))
     }
 }
 

@@ -7,15 +7,18 @@ use bytes::Bytes;
 use super::failure::Failure;
 use crate::fallback::ResponseBody;
 
-/// The page for `failure`: HTML for who asks for that, else one line of text.
+/// Whether who sends this `Accept` reads HTML.
+pub(super) fn takes_html(accept: &HeaderValue) -> bool {
+    memchr::memmem::find(accept.as_bytes(), b"text/html").is_some()
+}
+
+/// The page for `failure`: HTML for who reads it, else one line of text.
 pub(super) fn response(
     failure: Failure,
-    accept: Option<&HeaderValue>,
+    takes_html: bool,
     is_head: bool,
 ) -> Response<ResponseBody> {
     let status = failure.status();
-    let takes_html = accept
-        .is_some_and(|accept| memchr::memmem::find(accept.as_bytes(), b"text/html").is_some());
     let (kind, text) = if takes_html {
         ("text/html; charset=utf-8", html(status))
     } else {

@@ -4,22 +4,24 @@
 use ::http::header::{CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use ::http::response::Parts;
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
-use http_body::Body;
-use hyper::body::Incoming;
 
 use super::failure::Failure;
 use super::fields;
 use super::forward::Asked;
 
-/// Makes of `parts` what the client is sent, with `body`.
+/// Makes of `parts` what the client is sent, with a body of `length` bytes, if that is known.
 ///
 /// # Errors
 /// [`Failure::Malformed`], if it is no response to what was asked.
-pub(super) fn rewrite(parts: &mut Parts, asked: &Asked, body: &Incoming) -> Result<(), Failure> {
+pub(super) fn rewrite(
+    parts: &mut Parts,
+    asked: &Asked,
+    length: Option<u64>,
+) -> Result<(), Failure> {
     let is_switch = parts.status == StatusCode::SWITCHING_PROTOCOLS;
     let headers = &mut parts.headers;
     check_coding(headers)?;
-    set_length(headers, parts.status, &asked.method, body);
+    set_length(headers, parts.status, &asked.method, length);
     // A client that may upgrade is told to what (RFC 9110 §15.5.22).
     let names_protocol = is_switch || parts.status == StatusCode::UPGRADE_REQUIRED;
     let protocol = headers
@@ -67,7 +69,7 @@ fn check_coding(headers: &HeaderMap) -> Result<(), Failure> {
 }
 
 /// One length: the body's own, and what a body would have for HEAD and 304 (RFC 9110 §8.6).
-fn set_length(headers: &mut HeaderMap, status: StatusCode, method: &Method, body: &Incoming) {
+fn set_length(headers: &mut HeaderMap, status: StatusCode, method: &Method, length: Option<u64>) {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     let Some(first) = lengths.next() else {
         return;
@@ -78,7 +80,7 @@ fn set_length(headers: &mut HeaderMap, status: StatusCode, method: &Method, body
     } else if !is_plain {
         headers.remove(CONTENT_LENGTH);
         let has_body = method != Method::HEAD && status != StatusCode::NOT_MODIFIED;
-        if let Some(length) = body.size_hint().exact().filter(|_| has_body) {
+        if let Some(length) = length.filter(|_| has_body) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
     }

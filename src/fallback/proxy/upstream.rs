@@ -86,7 +86,7 @@ impl Upstream {
     pub(super) async fn connect(&self) -> Result<Box<Link>, Failure> {
         let connecting = tokio::time::timeout(self.connect_timeout, self.connector.connect());
         let result = match connecting.await {
-            Ok(Ok(socket)) => Link::new(socket, self.timeout).await.map(Box::new),
+            Ok(Ok(socket)) => Ok(Box::new(Link::new(socket, self.timeout))),
             Ok(Err(_)) => Err(Failure::Connect),
             Err(_) => Err(Failure::ConnectTimeout),
         };

@@ -224,6 +224,11 @@ impl<'a> Request<'a> {
         })
     }
 
+    /// All field lines, in order.
+    pub const fn lines(&self) -> &'a [Header<'a>] {
+        self.lines
+    }
+
     /// The values of every line of `field`, in order.
     pub fn values(&self, field: Field) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
         let lines = if self.has(field) { self.lines } else { &[] };

@@ -16,7 +16,7 @@ fn request(method: &str, body: &str) -> String {
 /// Over a connection that the application closes instead of answering the second request: how the
 /// client is answered, and how often the application has seen each request.
 fn check_again(method: &str, body: &str, expected: &str, seen_count: usize) {
-    run(async {
+    run(async || {
         let acts = [Act::Answer(OK), Act::Last(""), Act::Answer(OK)];
         let application = Application::start(&acts).await;
         let address = proxy(options(&[&application])).await;
@@ -43,7 +43,7 @@ fn only_what_may_be_done_twice_is_sent_twice() {
 #[test]
 fn what_may_be_sent_only_once_takes_no_connection_that_has_been_idle() {
     let check = |method, connection_count| {
-        run(async {
+        run(async || {
             let application = Application::start(&[Act::Answer(OK)]).await;
             let address = proxy(options(&[&application])).await;
             assert_eq!(status(&ask(address, &request("GET", "")).await), "200");
@@ -61,7 +61,7 @@ fn what_may_be_sent_only_once_takes_no_connection_that_has_been_idle() {
 
 #[test]
 fn over_a_new_connection_nothing_is_sent_twice() {
-    run(async {
+    run(async || {
         let application = Application::start(&[Act::Last("")]).await;
         let address = proxy(options(&[&application])).await;
         let answer = ask(address, &request("GET", "")).await;
@@ -74,7 +74,7 @@ fn over_a_new_connection_nothing_is_sent_twice() {
 /// still to come.
 #[test]
 fn an_aborted_request_takes_its_connection_with_it() {
-    run(async {
+    run(async || {
         let late = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nevil";
         let application = Application::start(&[Act::Answer(late), Act::Answer(OK)]).await;
         let address = proxy(options(&[&application])).await;
@@ -92,7 +92,7 @@ fn an_aborted_request_takes_its_connection_with_it() {
 /// the answer that explains it was never read.
 #[test]
 fn a_refusal_that_comes_before_the_body_is_over_reaches_the_client() {
-    run(async {
+    run(async || {
         let refusal = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\
                        Connection: close\r\n\r\nno";
         let application = Application::start(&[Act::Break(refusal)]).await;
@@ -122,7 +122,7 @@ fn a_refusal_that_comes_before_the_body_is_over_reaches_the_client() {
 #[test]
 fn every_wait_has_an_end() {
     let check = |act, method, body: &str, expected| {
-        run(async {
+        run(async || {
             let application = Application::start(&[act]).await;
             let options = Options {
                 timeout: SHORT,
@@ -150,7 +150,7 @@ fn every_wait_has_an_end() {
 /// A head that comes byte by byte has the time of a whole one.
 #[test]
 fn a_head_that_trickles_is_too_late() {
-    run(async {
+    run(async || {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let application = Application::at(listener.local_addr().unwrap());
         spawn_local(async move {
@@ -171,7 +171,7 @@ fn a_head_that_trickles_is_too_late() {
 
 #[test]
 fn a_head_without_an_end_is_no_response() {
-    run(async {
+    run(async || {
         let endless: &'static str =
             Box::leak(format!("HTTP/1.1 200 OK\r\nA: {}", "b".repeat(1 << 20)).into_boxed_str());
         let application = Application::start(&[Act::Break(endless)]).await;
@@ -185,7 +185,7 @@ fn a_head_without_an_end_is_no_response() {
 /// so, because only the connection was looked at.
 #[test]
 fn a_server_that_never_answers_is_left_out() {
-    run(async {
+    run(async || {
         let silent = Application::start(&[Act::Silence]).await;
         let other = Application::start(&[Act::Answer(OK)]).await;
         let options = Options {
@@ -204,7 +204,7 @@ fn a_server_that_never_answers_is_left_out() {
 
 #[test]
 fn a_server_that_is_not_there_is_passed_over() {
-    run(async {
+    run(async || {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gone = Application::at(listener.local_addr().unwrap());
         drop(listener);
@@ -220,7 +220,7 @@ fn a_server_that_is_not_there_is_passed_over() {
 
 #[test]
 fn a_body_that_is_too_long_is_refused() {
-    run(async {
+    run(async || {
         let application = Application::start(&[Act::Silence]).await;
         let options = Options {
             upload_bytes_max: 3,

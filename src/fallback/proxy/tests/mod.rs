@@ -6,7 +6,6 @@ mod responses;
 mod switches;
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,20 +14,35 @@ use ::http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{LocalSet, spawn_local};
 
-use super::{Address, Options, Proxy};
-use crate::fallback::{MakeService, Peer, RequestBody};
+use super::{Address, Begun, Dress, Options, Outcome, Proxy, Reply};
+use crate::fallback::{MakeService, Peer, RequestBody, Service};
 
-/// Runs `test`, which must not hang.
-fn run<T>(test: impl Future<Output = T>) -> T {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_all().build().unwrap();
-    let limited = async { tokio::time::timeout(PATIENCE, test).await };
-    let result = LocalSet::new().block_on(&runtime, limited);
-    result.expect("it goes on")
+/// Runs `test`, which must not hang, on either way through the proxy.
+fn run(test: impl AsyncFn()) {
+    for way in [Way::Hyper, Way::Short] {
+        WAY.set(way);
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        let limited = async { tokio::time::timeout(PATIENCE, test()).await };
+        let result = LocalSet::new().block_on(&runtime, limited);
+        result.unwrap_or_else(|_| panic!("{way:?}: it does not go on"));
+    }
+}
+
+/// How requests get to the proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Hyper,
+    /// Past hyper for as long as that goes.
+    Short,
+}
+
+thread_local! {
+    static WAY: Cell<Way> = const { Cell::new(Way::Hyper) };
 }
 
 /// What an application server does with each request head that it has read.
@@ -151,24 +165,106 @@ async fn proxy(options: Options) -> SocketAddr {
     let service = Proxy::new(options).make();
     spawn_local(async move {
         while let Ok((socket, peer)) = listener.accept().await {
-            let service = Rc::clone(&service);
-            let serve = service_fn(move |request: Request<Incoming>| {
-                let mut request = request.map(RequestBody::from);
-                request.extensions_mut().insert(Peer {
+            let client = Client {
+                service: Rc::clone(&service),
+                peer: Peer {
                     address: Some(peer),
                     local: None,
                     is_tls: false,
-                });
-                let response = service.call(request);
-                async { Ok::<_, std::convert::Infallible>(response.await) }
-            });
-            let serving = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(socket), serve)
-                .with_upgrades();
-            spawn_local(serving);
+                },
+            };
+            match WAY.get() {
+                Way::Hyper => spawn_local(client.over_hyper(socket, None)),
+                Way::Short => spawn_local(client.on_the_short_way(socket)),
+            };
         }
     });
     address
+}
+
+/// A client of the proxy, as the lanes serve them.
+struct Client {
+    service: Rc<dyn Service>,
+    peer: Peer,
+}
+
+impl Client {
+    async fn over_hyper<S>(self, socket: S, begun: Option<Begun>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let begun = Cell::new(begun);
+        let serve = service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(RequestBody::from);
+            request.extensions_mut().insert(self.peer);
+            let response = match begun.take() {
+                Some(begun) => self.service.passage().unwrap().go_on(request, begun),
+                None => self.service.call(request),
+            };
+            async { Ok::<_, std::convert::Infallible>(response.await) }
+        });
+        let serving = hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(socket), serve)
+            .with_upgrades();
+        let _ = serving.await;
+    }
+
+    async fn on_the_short_way(self, mut socket: TcpStream) {
+        let passage = self.service.passage().unwrap();
+        let mut received = Vec::new();
+        loop {
+            while !received.windows(4).any(|end| end == b"\r\n\r\n") {
+                if !matches!(socket.read_buf(&mut received).await, Ok(1..)) {
+                    return;
+                }
+            }
+            let outcome = match passage.prepare(&received, &self.peer) {
+                Some(prepared) => {
+                    let dress = || Dress {
+                        date: *b"Thu, 01 Jan 1970 00:00:00 GMT",
+                        hsts: None,
+                        closes: !prepared.is_persistent(),
+                    };
+                    let outcome = passage.ask(&prepared, dress).await;
+                    Some((outcome, prepared.received_bytes()))
+                }
+                None => None,
+            };
+            let begun = match outcome {
+                Some((Outcome::Reply(reply), request_bytes)) => {
+                    if !send(&mut socket, reply).await {
+                        return;
+                    }
+                    received.drain(..request_bytes);
+                    continue;
+                }
+                Some((Outcome::Begun(begun), _)) => Some(begun),
+                None => None,
+            };
+            let (reading, writing) = socket.into_split();
+            let reading = std::io::Cursor::new(received).chain(reading);
+            return self
+                .over_hyper(tokio::io::join(reading, writing), begun)
+                .await;
+        }
+    }
+}
+
+/// Sends all of a reply; whether the connection goes on after it.
+async fn send(socket: &mut TcpStream, reply: Reply) -> bool {
+    if socket.write_all(&reply.bytes).await.is_err() {
+        return false;
+    }
+    let mut rest = reply.rest;
+    while let Some(rest) = rest.as_mut().filter(|rest| rest.bytes_left() > 0) {
+        let mut room = [0; 512];
+        let mut buffer = ReadBuf::new(&mut room);
+        let read = std::future::poll_fn(|context| rest.poll_read(context, &mut buffer)).await;
+        if read.is_err() || socket.write_all(buffer.filled()).await.is_err() {
+            return false;
+        }
+    }
+    !reply.closes
 }
 
 /// What a client gets that sends `text` and then listens to the end.

@@ -14,7 +14,7 @@ fn check_with(
     contains: &[&str],
     lacks: &[&str],
 ) {
-    run(async {
+    run(async || {
         let application = Application::start(&[Act::Last(OK)]).await;
         let options = Options {
             trust_forwarded,
@@ -151,7 +151,7 @@ fn bodies_are_framed_anew() {
 #[test]
 fn what_names_no_host_goes_nowhere() {
     let check = |fields: &str| {
-        run(async {
+        run(async || {
             let application = Application::start(&[Act::Last(OK)]).await;
             let address = proxy(options(&[&application])).await;
             let text = format!("GET / HTTP/1.1\r\nConnection: close\r\n{fields}\r\n");
@@ -173,7 +173,7 @@ fn what_names_no_host_goes_nowhere() {
 #[test]
 fn forwards_are_counted() {
     let check = |line: &str, expected: &str, seen_count: usize| {
-        run(async {
+        run(async || {
             let application = Application::start(&[Act::Last(OK)]).await;
             let address = proxy(options(&[&application])).await;
             let answer = ask(address, &format!("{line}Connection: close\r\n\r\n")).await;
@@ -196,7 +196,7 @@ fn forwards_are_counted() {
 
 #[test]
 fn methods_that_end_at_a_proxy_go_nowhere() {
-    run(async {
+    run(async || {
         let application = Application::start(&[Act::Last(OK)]).await;
         let address = proxy(options(&[&application])).await;
         for line in ["TRACE /", "CONNECT a:1"] {

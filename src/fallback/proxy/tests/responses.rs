@@ -5,7 +5,7 @@ use super::*;
 /// Answers `method` with `answer`, and looks for what is in that which the client reads, and for
 /// what is not. Another request follows: nothing of the first may be in its answer.
 fn check(method: &str, answer: &'static str, expected: &str, contains: &[&str], lacks: &[&str]) {
-    run(async {
+    run(async || {
         let application = Application::start(&[Act::Answer(answer), Act::Answer(OK)]).await;
         let address = proxy(options(&[&application])).await;
         let text = format!("{method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
@@ -81,7 +81,7 @@ fn what_belongs_to_the_connection_stays_there() {
 #[test]
 fn a_response_that_breaks_off_does_not_look_whole() {
     let check = |answer, whole: &str| {
-        run(async {
+        run(async || {
             let application = Application::start(&[Act::Last(answer)]).await;
             let address = proxy(options(&[&application])).await;
             let seen = ask(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;

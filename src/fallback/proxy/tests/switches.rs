@@ -27,7 +27,7 @@ async fn switched(timeout: Duration) -> TcpStream {
 
 #[test]
 fn bytes_go_both_ways() {
-    run(async {
+    run(async || {
         let mut socket = switched(PATIENCE).await;
         for text in [b"one", b"two"] {
             socket.write_all(text).await.unwrap();
@@ -41,7 +41,7 @@ fn bytes_go_both_ways() {
 /// Was kept for ever: one side had ended, and the other said nothing more.
 #[test]
 fn a_side_that_has_ended_does_not_keep_the_other_for_ever() {
-    run(async {
+    run(async || {
         let mut socket = switched(Duration::from_millis(100)).await;
         socket.write_all(b"last").await.unwrap();
         socket.shutdown().await.unwrap();
@@ -54,7 +54,7 @@ fn a_side_that_has_ended_does_not_keep_the_other_for_ever() {
 #[test]
 fn to_no_other_protocol_is_switched() {
     let check = |answer, expected| {
-        run(async {
+        run(async || {
             let application = Application::start(&[Act::Last(answer)]).await;
             let address = proxy(options(&[&application])).await;
             let ask_last = ASK.replace("Connection: ", "Connection: close, ");
@@ -78,7 +78,7 @@ fn to_no_other_protocol_is_switched() {
 #[test]
 fn only_a_plain_wish_is_passed_on() {
     let check = |fields: &str, is_passed_on: bool| {
-        run(async {
+        run(async || {
             let application = Application::start(&[Act::Last(OK)]).await;
             let address = proxy(options(&[&application])).await;
             let text = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
