@@ -21,6 +21,7 @@ use super::direct::{self, Then};
 use super::framed::Framed;
 use super::http_setup::PREFACE;
 use super::redirect::Redirect;
+use super::run::PanicGuard;
 use super::site::Site;
 use super::socket::Socket;
 use super::state::State;
@@ -30,6 +31,7 @@ use crate::connection::Tick;
 
 /// Serves a client until it is gone, or has to be.
 pub(super) async fn serve(state: Rc<State>, arrival: Arrival, place: Place) {
+    let _guard = PanicGuard::new(state.panic_count());
     if arrival.half_closed && arrival.entry == Entry::Tls {
         // Who has nothing more to say cannot shake hands.
         return;
@@ -41,12 +43,14 @@ pub(super) async fn serve(state: Rc<State>, arrival: Arrival, place: Place) {
     let registered = state.connections.add(socket.traffic(), state.clock.now());
     match arrival.entry {
         Entry::Plain => serve_plain(state, socket, registered).await,
-        Entry::Tls => serve_tls(state, socket, registered).await,
+        // Apart, as all that is rare: what is served plainly takes no room for it.
+        Entry::Tls => Box::pin(serve_tls(state, socket, registered)).await,
         Entry::Redirect => {
             let control = Rc::clone(registered.control());
             let port = state.options.https_port.unwrap_or(443);
             let redirect = Redirect::new(control, port);
-            serve_http1(&state, &registered, Transport::Plain(socket), redirect).await;
+            let transport = Transport::Plain(socket);
+            Box::pin(serve_http1(&state, &registered, transport, redirect)).await;
         }
     }
 }
@@ -57,9 +61,9 @@ async fn serve_plain(state: Rc<State>, socket: Socket, registered: Registered) {
     let site = Site::new(Rc::clone(&state), Rc::clone(registered.control()), peer);
     let transport = Transport::Plain(socket);
     if is_http2 {
-        serve_http2(&state, &registered, transport, site).await;
+        Box::pin(serve_http2(&state, &registered, transport, site)).await;
     } else {
-        serve_http1(&state, &registered, transport, site).await;
+        serve_directly(&state, &registered, transport, site).await;
     }
 }
 
@@ -69,24 +73,35 @@ async fn serve_tls(state: Rc<State>, socket: Socket, registered: Registered) {
     };
     let peer = socket.peer(true);
     let control = registered.control();
-    let mut accepting = TlsAcceptor::from(config.clone()).accept(socket);
+    let mut accepting = Box::new(TlsAcceptor::from(config.clone()).accept(socket));
     let Some(Ok(stream)) = until_due(control, &mut accepting).await else {
         return;
     };
-    let mut encrypted = Encrypted::new(stream);
+    drop(accepting);
+    let encrypted = Box::new(Encrypted::new(stream));
     state.clock.refresh();
     let site = Site::new(Rc::clone(&state), Rc::clone(control), peer);
-    if encrypted.is_http2() {
-        let transport = Transport::Tls(Box::new(encrypted));
-        return serve_http2(&state, &registered, transport, site).await;
+    let is_http2 = encrypted.is_http2();
+    let transport = Transport::Tls(encrypted);
+    if is_http2 {
+        Box::pin(serve_http2(&state, &registered, transport, site)).await;
+    } else {
+        serve_directly(&state, &registered, transport, site).await;
     }
-    match direct::serve(&state, control, &mut encrypted).await {
-        Then::End => {}
-        Then::HandOver { received } => {
-            encrypted.rewind(received);
-            let transport = Transport::Tls(Box::new(encrypted));
-            serve_http1(&state, &registered, transport, site).await;
-        }
+}
+
+/// Serves HTTP/1.1 without hyper for as long as that goes.
+async fn serve_directly(
+    state: &State,
+    registered: &Registered,
+    mut transport: Transport,
+    mut site: Site,
+) {
+    let then = direct::serve(state, registered.control(), &mut transport, site.peer()).await;
+    if let Then::HandOver { received, begun } = then {
+        transport.rewind(received);
+        site.begin_with(begun);
+        Box::pin(serve_http1(state, registered, transport, site)).await;
     }
 }
 
@@ -98,10 +113,7 @@ where
     let control = registered.control();
     control.enter(Phase::Http1, state.clock.now());
     let traffic = Arc::clone(control.traffic());
-    let settings = match transport {
-        Transport::Plain(_) => &state.options.settings,
-        Transport::Tls(_) => &state.tls_settings,
-    };
+    let settings = state.settings(matches!(transport, Transport::Tls(_)));
     let framed = Framed::new(transport, traffic, settings);
     let mut connection = state
         .servers

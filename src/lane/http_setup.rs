@@ -8,7 +8,7 @@ use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 
 use super::Options;
-use super::run::counting_panics;
+use super::run::PanicGuard;
 
 /// What serves connections by version.
 pub(super) struct Servers {
@@ -25,8 +25,11 @@ pub(super) struct LocalTasks {
 impl<F: Future + 'static> Executor<F> for LocalTasks {
     fn execute(&self, future: F) {
         // A panic there costs the stream: its answer is dropped, and the client sees a reset.
-        let counted = counting_panics(Rc::clone(&self.panic_count), future);
-        tokio::task::spawn_local(counted);
+        let guard = PanicGuard::new(&self.panic_count);
+        tokio::task::spawn_local(async move {
+            future.await;
+            drop(guard);
+        });
     }
 }
 

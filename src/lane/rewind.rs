@@ -14,6 +14,12 @@ impl Rewound {
         Self { bytes, start: 0 }
     }
 
+    /// Puts `bytes`, which were read, before what is left.
+    pub(super) fn put_before(&mut self, mut bytes: Vec<u8>) {
+        bytes.extend_from_slice(self.bytes());
+        *self = Self::new(bytes);
+    }
+
     /// What is left.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes[self.start..]
@@ -53,5 +59,13 @@ mod tests {
         assert_eq!(read, b"abcde");
         assert!(rewound.bytes().is_empty());
         assert!(!Rewound::default().read(&mut ReadBuf::new(&mut room)));
+    }
+
+    #[test]
+    fn what_was_read_comes_again_before_the_rest() {
+        let mut rewound = Rewound::new(b"abc".to_vec());
+        rewound.read(&mut ReadBuf::new(&mut [0; 2]));
+        rewound.put_before(b"ab".to_vec());
+        assert_eq!(rewound.bytes(), b"abc");
     }
 }

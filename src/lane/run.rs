@@ -1,7 +1,6 @@
 //! The thread of a lane: its runtime, and the loop that takes what arrives until it may end.
 
 use std::cell::Cell;
-use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -97,11 +96,7 @@ async fn take_arrivals(state: &Rc<State>, inbox: &Inbox) -> Ended {
         while let Some(mail) = inbox.take() {
             match mail {
                 Mail::Arrival(arrival, place) => {
-                    let served = client::serve(Rc::clone(state), *arrival, place);
-                    tokio::task::spawn_local(counting_panics(
-                        Rc::clone(state.panic_count()),
-                        served,
-                    ));
+                    tokio::task::spawn_local(client::serve(Rc::clone(state), *arrival, place));
                 }
                 Mail::Message(Message::Publish(published)) => state.publish(published),
                 Mail::Message(Message::Drain) => state.drain(),
@@ -146,20 +141,21 @@ fn ended(state: &State, inbox: &Inbox) -> Ended {
     }
 }
 
-/// Counts a panic of `future`, which the runtime keeps from others.
-pub(super) async fn counting_panics<F: Future>(count: Rc<Cell<u64>>, future: F) -> F::Output {
-    struct Guard(Rc<Cell<u64>>);
-    impl Drop for Guard {
-        fn drop(&mut self) {
-            if thread::panicking() {
-                self.0.set(self.0.get() + 1);
-            }
+/// Counts a panic of the task that owns it, which the runtime keeps from others.
+pub(super) struct PanicGuard(Rc<Cell<u64>>);
+
+impl PanicGuard {
+    pub(super) fn new(count: &Rc<Cell<u64>>) -> Self {
+        Self(Rc::clone(count))
+    }
+}
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.set(self.0.get() + 1);
         }
     }
-    let guard = Guard(count);
-    let output = future.await;
-    drop(guard);
-    output
 }
 
 /// Only reads of files that are not in the page cache are under way there.

@@ -1,6 +1,7 @@
 //! What hyper calls with each request: assets from the snapshot, the rest from whatever is behind
 //! the files.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -20,6 +21,7 @@ use super::connections::{Control, InFlight};
 use super::sendfile::{self, Sendfile};
 use super::state::State;
 use super::strict;
+use crate::fallback::proxy::Begun;
 use crate::fallback::{LocalFuture, Peer, RequestBody, ResponseBody};
 use crate::service::{Answer, Content, Part};
 
@@ -29,6 +31,8 @@ pub(super) struct Site {
     state: Rc<State>,
     control: Rc<Control>,
     peer: Peer,
+    /// The response to the first request, where that has begun.
+    begun: Rc<Cell<Option<Begun>>>,
 }
 
 /// An answer in the making.
@@ -57,7 +61,18 @@ impl Site {
             state,
             control,
             peer,
+            begun: Rc::default(),
         }
+    }
+
+    /// Who asks.
+    pub(super) fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    /// Answers the first request with the response that has `begun`, if one has.
+    pub(super) fn begin_with(&mut self, begun: Option<Begun>) {
+        self.begun.set(begun);
     }
 
     fn answer(&self, request: Request<Incoming>) -> Answering {
@@ -68,16 +83,23 @@ impl Site {
             return self.ready(self.refusal(request.version(), status, in_flight));
         }
         let (parts, body) = request.into_parts();
+        let begun = self.begun.take();
         match self.state.answer(&parts) {
             Answer::Response(response) if body.is_end_stream() => {
                 self.ready(self.of_content(response, in_flight))
             }
             Answer::Response(response) => self.after_body(parts.version, body, response, in_flight),
-            Answer::Fallback => self.fallback(parts, body, in_flight),
+            Answer::Fallback => self.fallback(parts, body, in_flight, begun),
         }
     }
 
-    fn fallback(&self, parts: Parts, body: Incoming, in_flight: InFlight) -> Answering {
+    fn fallback(
+        &self,
+        parts: Parts,
+        body: Incoming,
+        in_flight: InFlight,
+        begun: Option<Begun>,
+    ) -> Answering {
         let Some(fallback) = &self.state.fallback else {
             return self.ready(self.refusal(parts.version, StatusCode::NOT_FOUND, in_flight));
         };
@@ -92,8 +114,12 @@ impl Site {
         };
         let mut request = Request::from_parts(parts, body);
         request.extensions_mut().insert(self.peer);
+        let response = match (&self.state.passage, begun) {
+            (Some(passage), Some(begun)) => passage.go_on(request, begun),
+            _ => fallback.call(request),
+        };
         Answering::Fallback(Box::new(Pending {
-            response: fallback.call(request),
+            response,
             state: Rc::clone(&self.state),
             is_tls: self.peer.is_tls,
             in_flight: Some(in_flight),

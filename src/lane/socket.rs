@@ -95,6 +95,11 @@ impl Socket {
         StdTcpStream::from(same).peek(&mut [0]).is_ok()
     }
 
+    /// Lets `received`, which was read, be read again.
+    pub(super) fn rewind(&mut self, received: Vec<u8>) {
+        self.received.put_before(received);
+    }
+
     /// What was received before and is not read yet.
     pub(super) fn received(&self) -> &[u8] {
         self.received.bytes()

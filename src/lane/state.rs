@@ -16,6 +16,7 @@ use super::sendfile::{self, Root};
 use crate::assets::{FileBody, OpenError, Policy};
 use crate::connection::{BufferPool, Context, Held, Published, Settings, Source};
 use crate::fallback::Service;
+use crate::fallback::proxy::Passage;
 use crate::service::{Answer, Answerer};
 
 /// The state of a lane.
@@ -24,6 +25,8 @@ pub(super) struct State {
     pub(super) connections: Rc<Connections>,
     pub(super) clock: Clock,
     pub(super) fallback: Option<Rc<dyn Service>>,
+    /// The short way through it.
+    pub(super) passage: Option<Passage>,
     pub(super) servers: Servers,
     pub(super) sendfile_roots: Rc<[Root]>,
     /// The value of `Strict-Transport-Security`.
@@ -33,7 +36,7 @@ pub(super) struct State {
     /// Where what has just been received is looked at.
     pub(super) receive_buffer: RefCell<Box<[u8]>>,
     /// What connections over TLS are held to.
-    pub(super) tls_settings: Settings,
+    tls_settings: Settings,
     held: RefCell<Held>,
     answerer: RefCell<Answerer>,
     work: RefCell<Work>,
@@ -51,10 +54,12 @@ struct Work {
 impl State {
     pub(super) fn new(options: Options, uses_uring: bool) -> Rc<Self> {
         let panic_count = Rc::new(Cell::new(0));
+        let fallback = options.fallback.as_ref().map(|fallback| fallback.make());
         Rc::new(Self {
             connections: Rc::default(),
             clock: Clock::start(),
-            fallback: options.fallback.as_ref().map(|fallback| fallback.make()),
+            passage: fallback.as_ref().and_then(|fallback| fallback.passage()),
+            fallback,
             sendfile_roots: sendfile::open_roots(&options.sendfile_roots),
             servers: http_setup::servers(&options, &panic_count),
             hsts: options
@@ -131,15 +136,28 @@ impl State {
         }
     }
 
-    /// Lets `event` happen to a connection.
-    pub(super) fn with_context<T>(&self, event: impl FnOnce(&mut Context<'_>) -> T) -> T {
+    /// What a connection over TLS, or none, is held to.
+    pub(super) fn settings(&self, is_tls: bool) -> &Settings {
+        if is_tls {
+            &self.tls_settings
+        } else {
+            &self.options.settings
+        }
+    }
+
+    /// Lets `event` happen to a connection that is held to `settings`.
+    pub(super) fn with_context<T>(
+        &self,
+        settings: &Settings,
+        event: impl FnOnce(&mut Context<'_>) -> T,
+    ) -> T {
         self.clock.refresh();
         let held = self.held();
         let date = self.clock.date();
         let work = &mut *self.work.borrow_mut();
         event(&mut Context {
             held: &held,
-            settings: &self.tls_settings,
+            settings,
             now: self.clock.now(),
             unix_seconds: self.clock.unix_seconds(),
             date: &date,

@@ -18,11 +18,28 @@ pub(super) enum Transport {
 }
 
 impl Transport {
-    /// Whether the kernel has bytes of the client, or its end.
+    /// Whether there is more of the client than was read, or its end.
     pub(super) fn has_input(&self) -> bool {
+        let is_decrypted = match self {
+            Self::Plain(socket) => !socket.received().is_empty(),
+            Self::Tls(encrypted) => encrypted.has_decrypted(),
+        };
+        is_decrypted || self.socket().has_input()
+    }
+
+    /// What it goes over.
+    pub(super) fn socket(&self) -> &Socket {
         match self {
-            Self::Plain(socket) => socket.has_input(),
-            Self::Tls(encrypted) => encrypted.socket().has_input(),
+            Self::Plain(socket) => socket,
+            Self::Tls(encrypted) => encrypted.socket(),
+        }
+    }
+
+    /// Lets `received`, which was read, be read again.
+    pub(super) fn rewind(&mut self, received: Vec<u8>) {
+        match self {
+            Self::Plain(socket) => socket.rewind(received),
+            Self::Tls(encrypted) => encrypted.received.put_before(received),
         }
     }
 }
@@ -47,13 +64,13 @@ impl Encrypted {
         self.stream.get_ref().1.alpn_protocol() == Some(b"h2")
     }
 
-    pub(super) fn socket(&self) -> &Socket {
+    fn socket(&self) -> &Socket {
         self.stream.get_ref().0
     }
 
-    /// Lets `received` be read before what comes.
-    pub(super) fn rewind(&mut self, received: Vec<u8>) {
-        self.received = Rewound::new(received);
+    /// Whether there is something to read that needs nothing from the socket.
+    fn has_decrypted(&self) -> bool {
+        !self.received.bytes().is_empty() || !self.stream.get_ref().1.wants_read()
     }
 }
 

@@ -4,6 +4,7 @@ mod files;
 mod http1;
 mod http2;
 mod over_tls;
+mod passing;
 mod stalled;
 
 use std::io::Read;
