@@ -1,7 +1,7 @@
 //! One client from its arrival to its end: what its connection is served by.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -19,7 +19,7 @@ use super::connections::{Control, Phase, Registered};
 use super::corked::Http2;
 use super::direct::{self, Then};
 use super::framed::Framed;
-use super::http_setup::PREFACE;
+use super::preface::{self, begins_http2};
 use super::redirect::Redirect;
 use super::run::PanicGuard;
 use super::site::Site;
@@ -73,8 +73,8 @@ async fn serve_tls(state: Rc<State>, socket: Socket, registered: Registered) {
     };
     let peer = socket.peer(true);
     let control = registered.control();
-    let mut accepting = Box::new(TlsAcceptor::from(config.clone()).accept(socket));
-    let Some(Ok(stream)) = until_due(control, &mut accepting).await else {
+    let mut accepting = Box::pin(TlsAcceptor::from(config.clone()).accept(socket));
+    let Some(Ok(stream)) = until_due(control, accepting.as_mut()).await else {
         return;
     };
     drop(accepting);
@@ -136,7 +136,7 @@ async fn linger(state: &State, control: &Control, mut transport: Transport) {
     control.enter(Phase::Closing, state.clock.now());
     // Not yet done where an answer broke off: its client would wait for the rest.
     let ended = std::future::poll_fn(|context| Pin::new(&mut transport).poll_shutdown(context));
-    if until_due(control, &mut Box::pin(ended)).await.is_none() {
+    if until_due(control, pin!(ended)).await.is_none() {
         return;
     }
     let mut bytes_left = LINGER_BYTES_MAX;
@@ -159,9 +159,27 @@ async fn linger(state: &State, control: &Control, mut transport: Transport) {
     }
 }
 
-async fn serve_http2(state: &State, registered: &Registered, transport: Transport, site: Site) {
+async fn serve_http2(state: &State, registered: &Registered, mut transport: Transport, site: Site) {
     let control = registered.control();
     control.enter(Phase::Http2, state.clock.now());
+    let is_fit = until_due(
+        control,
+        pin!(preface::begins_with_settings(state, &mut transport)),
+    )
+    .await;
+    if is_fit == Some(true) {
+        return serve_streams(state, control, transport, site).await;
+    }
+    let is_refused = is_fit.is_some()
+        && until_due(control, pin!(preface::refuse(&mut transport)))
+            .await
+            .is_some();
+    if is_refused {
+        linger(state, control, transport).await;
+    }
+}
+
+async fn serve_streams(state: &State, control: &Control, transport: Transport, site: Site) {
     let mut connection = Http2::new(&state.servers.http2, transport, site);
     drive(state, control, Pin::new(&mut connection)).await;
     if control.is_ending_busy()
@@ -201,21 +219,15 @@ async fn drive<C: Graceful>(state: &State, control: &Control, mut connection: Pi
 }
 
 /// Waits for `future`; none if the time of the connection is over before.
-async fn until_due<F: Future + Unpin>(control: &Control, future: &mut F) -> Option<F::Output> {
+async fn until_due<F: Future>(control: &Control, mut future: Pin<&mut F>) -> Option<F::Output> {
     std::future::poll_fn(|context| {
         control.watch(context);
         if control.take_due() {
             return Poll::Ready(None);
         }
-        Pin::new(&mut *future).poll(context).map(Some)
+        future.as_mut().poll(context).map(Some)
     })
     .await
-}
-
-/// Whether `received` is the start of a connection with HTTP/2.
-fn begins_http2(received: &[u8]) -> bool {
-    let count = received.len().min(PREFACE.len());
-    count >= b"PRI ".len() && received[..count] == PREFACE[..count]
 }
 
 /// What ends after what has been asked.

@@ -58,9 +58,6 @@ pub(super) fn servers(options: &Options, panic_count: &Rc<Cell<u64>>) -> Servers
     Servers { http1, http2 }
 }
 
-/// What begins a connection with HTTP/2 (RFC 9113 §3.4).
-pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
 /// What HTTP/1.1 keeps of a body that is passed on, in each direction.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 

@@ -13,6 +13,7 @@ mod direct;
 mod files;
 mod framed;
 mod http_setup;
+mod preface;
 mod redirect;
 mod rewind;
 mod run;

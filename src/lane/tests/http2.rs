@@ -7,7 +7,7 @@ use ::http::Request;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 
-use super::super::http_setup::PREFACE;
+use super::super::preface::PREFACE;
 use super::super::{Entry, Message};
 use super::{Running, name, on_both, tls};
 
@@ -159,4 +159,22 @@ fn a_flood_of_frames_is_cut() {
     }
     assert!(sent > 4 << 20, "{sent}");
     running.end(Message::Close);
+}
+
+/// Was taken for a connection, since hyper does not look (RFC 9113 §3.4).
+#[test]
+fn a_preface_without_settings_is_refused() {
+    on_both(|uses_uring| {
+        let running = Running::start(uses_uring, |_| {});
+        let mut client = running.connect(Entry::Plain, PREFACE);
+        let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+        client.write_all(&ping).unwrap();
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).unwrap();
+        let (settings, goaway) = answer.split_at(9);
+        assert_eq!(settings, [0, 0, 0, 4, 0, 0, 0, 0, 0]);
+        assert_eq!(goaway[..9], [0, 0, 8, 7, 0, 0, 0, 0, 0]);
+        assert_eq!(goaway[9..], [0, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(running.end(Message::Close).cut_count, 0);
+    });
 }
