@@ -17,6 +17,13 @@ use crate::service::{Content, FilePart, Part};
 ///
 /// Must be polled within a tokio runtime. Ends with an error if the file is changed or cut short
 /// while it is sent; the server then breaks off the answer.
+///
+/// ```
+/// use http_body::Body;
+///
+/// let body = whitering::AssetBody::default();
+/// assert_eq!(body.size_hint().exact(), Some(0));
+/// ```
 #[derive(Debug, Default)]
 pub struct AssetBody {
     content: Content,

@@ -14,6 +14,16 @@ use crate::service::Answer;
 
 /// [`Assets`] in front of a service that answers requests that name no file; made by
 /// [`Assets::with_fallback`].
+///
+/// ```no_run
+/// use axum::{Router, routing::get};
+/// use whitering::{Assets, Config};
+///
+/// let app: Router = Router::new().route("/hello", get(|| async { "hello" }));
+/// let service = Assets::load(&Config::for_directory("public"))?.with_fallback(app);
+/// # drop(service);
+/// # Ok::<(), whitering::StartError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct WithFallback<S> {
     assets: Assets,

@@ -93,6 +93,19 @@ pub(crate) enum Event {
 }
 
 /// How a process ended.
+///
+/// ```
+/// use whitering::{ApplicationExit, StartError};
+///
+/// fn code(error: &StartError) -> u8 {
+///     match error {
+///         StartError::ApplicationEnded(ApplicationExit::Code(code)) => *code,
+///         StartError::ApplicationEnded(ApplicationExit::Signal(number)) => 128 + number,
+///         _ => 1,
+///     }
+/// }
+/// assert_eq!(code(&StartError::ApplicationEnded(ApplicationExit::Signal(9))), 137);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// By itself, with this code.
@@ -102,6 +115,11 @@ pub enum Exit {
 }
 
 /// Why there is no application, each one line with its remedy; all for the operator to mend.
+///
+/// ```
+/// let error = whitering::ApplicationError::NotFound("gunicorn".to_owned());
+/// assert!(error.to_string().contains("install it"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum ApplicationError {
     /// No such program.

@@ -19,6 +19,15 @@ use crate::sys::identity::Identity;
 /// Files are served from where they lie in the archive. Precompressed variants beside their
 /// originals count, and so do `staticfiles.json` and `whitering.json`, as in a directory: with the
 /// latter, nothing is hashed at start.
+///
+/// ```
+/// let release = whitering::embed!(concat!(
+///     env!("CARGO_MANIFEST_DIR"),
+///     "/tests/embedded/release.tar"
+/// ))?;
+/// assert!(release.file_count() > 0);
+/// # Ok::<(), whitering::PackedError>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Packed {
     pub(super) files: Vec<PackedFile>,
@@ -48,6 +57,13 @@ pub(super) struct PackedContent {
 }
 
 /// Why bytes are no packed release.
+///
+/// ```
+/// use whitering::{Packed, PackedError};
+///
+/// let compressed = Packed::parse(&[0x1f, 0x8b, 8, 0]);
+/// assert!(matches!(compressed, Err(PackedError::Compressed)));
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum PackedError {
     /// Not a tar file, or a part of one.

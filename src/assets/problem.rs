@@ -7,6 +7,13 @@ use crate::http::Coding;
 use crate::manifest::ManifestError;
 
 /// Why no snapshot could be loaded. Each is one line with its remedy.
+///
+/// ```
+/// use whitering::{Config, LoadError, Server, StartError};
+///
+/// let error = Server::start(Config::for_directory("/nowhere")).err();
+/// assert!(matches!(error, Some(StartError::Load(LoadError::RootMissing(_)))));
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     // What the operator can repair.

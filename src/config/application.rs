@@ -43,6 +43,16 @@ pub struct ApplicationArguments {
 }
 
 /// The application server that is started, and how it is lived with.
+///
+/// ```
+/// use whitering::{Application, ApplicationArguments, Config, Restart};
+///
+/// let command = ["gunicorn", "mysite.wsgi"].map(Into::into).to_vec();
+/// let mut application = Application::new(command, &ApplicationArguments::default());
+/// application.restart = Restart::OnFailure;
+/// let mut config = Config::for_directory("staticfiles");
+/// config.application = Some(application);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Application {
     /// The program and its arguments; never empty.
@@ -58,6 +68,13 @@ pub struct Application {
 }
 
 /// How an application learns where to listen.
+///
+/// ```
+/// use whitering::AppListen;
+///
+/// assert_eq!(AppListen::parse("unix"), Ok(AppListen::Unix));
+/// assert_eq!(AppListen::parse("3000"), Ok(AppListen::PortNumber(3_000)));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AppListen {
     /// By what the program is known to understand, else as [`Self::Port`].
@@ -92,6 +109,17 @@ impl AppListen {
 }
 
 /// When an application that has ended is started again.
+///
+/// ```
+/// use whitering::{Application, ApplicationArguments, Restart};
+///
+/// let arguments = ApplicationArguments {
+///     restart: Some(Restart::Always),
+///     ..ApplicationArguments::default()
+/// };
+/// let application = Application::new(vec!["node".into(), "server.js".into()], &arguments);
+/// assert_eq!(application.restart, Restart::Always);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Restart {
     /// Never: the server ends with its exit code.

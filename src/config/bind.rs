@@ -7,6 +7,16 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 /// An address to listen on.
+///
+/// ```
+/// use whitering::Bind;
+///
+/// let bind = Bind::parse("[::1]:8080")?;
+/// assert_eq!(bind, Bind::Tcp { host: "::1".to_owned(), port: 8080 });
+/// assert_eq!(bind.to_string(), "[::1]:8080");
+/// assert_eq!(Bind::parse("unix:/run/w.sock")?, Bind::Unix("/run/w.sock".into()));
+/// # Ok::<(), whitering::BindError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bind {
     /// `HOST:PORT`, `[V6]:PORT` or `:PORT`.
@@ -24,6 +34,9 @@ pub enum Bind {
 
 impl Bind {
     /// Parses `HOST:PORT`, `[V6]:PORT`, `:PORT` (every IPv4 address), `unix:PATH` or `fd://N`.
+    ///
+    /// # Errors
+    /// [`BindError`]: what is wrong, and how to write it.
     pub fn parse(text: impl AsRef<OsStr>) -> Result<Self, BindError> {
         let bytes = text.as_ref().as_bytes();
         if let Some(path) = bytes.strip_prefix(b"unix:") {
@@ -52,6 +65,14 @@ impl fmt::Display for Bind {
 }
 
 /// Why a text is no address; all for the operator to mend.
+///
+/// ```
+/// use whitering::{Bind, BindError};
+///
+/// let error = Bind::parse("127.0.0.1").unwrap_err();
+/// assert_eq!(error, BindError::PortMissing);
+/// assert!(error.to_string().contains("write HOST:PORT"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BindError {
     /// An `http://` address.

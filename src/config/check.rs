@@ -11,6 +11,14 @@ use super::{
 };
 
 /// Why settings do not make a configuration; all for the operator to mend, one line each.
+///
+/// ```
+/// use whitering::{Config, ConfigError, ServeArguments};
+///
+/// let error = Config::check(ServeArguments::default()).unwrap_err();
+/// assert_eq!(error, ConfigError::NoSource);
+/// assert!(error.to_string().contains("whitering serve public"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// Neither a root nor a source.

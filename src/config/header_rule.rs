@@ -8,6 +8,16 @@ use globset::{GlobBuilder, GlobMatcher};
 use http::{HeaderName, HeaderValue};
 
 /// One header field for every URL path that a glob matches.
+///
+/// ```
+/// use whitering::{Config, HeaderRule};
+///
+/// let rule = HeaderRule::parse("/fonts/*: Timing-Allow-Origin: *")?;
+/// assert!(rule.matches(b"/fonts/a/b.woff2") && !rule.matches(b"/a.css"));
+/// let mut config = Config::for_directory("public");
+/// config.responses.header_rules.push(rule);
+/// # Ok::<(), whitering::HeaderRuleError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct HeaderRule {
     /// Matches percent-decoded URL paths with their leading slash; `*` also crosses slashes.
@@ -21,6 +31,9 @@ pub struct HeaderRule {
 impl HeaderRule {
     /// Parses `GLOB: Name: value`. The glob ends at the first colon that a space follows, so it
     /// may hold colons itself; a glob without a leading slash gets one.
+    ///
+    /// # Errors
+    /// [`HeaderRuleError`]: which part is wrong.
     pub fn parse(text: &str) -> Result<Self, HeaderRuleError> {
         let (glob, field) = text.split_once(": ").ok_or(HeaderRuleError::Form)?;
         let (name, value) = field.split_once(':').ok_or(HeaderRuleError::Form)?;
@@ -38,6 +51,13 @@ impl HeaderRule {
 }
 
 /// Why a text is no header rule; all for the operator to mend.
+///
+/// ```
+/// use whitering::{HeaderRule, HeaderRuleError};
+///
+/// let error = HeaderRule::parse("*: Content-Length: 5").unwrap_err();
+/// assert_eq!(error, HeaderRuleError::Reserved("Content-Length".to_owned()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderRuleError {
     /// Not three parts.

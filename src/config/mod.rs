@@ -29,6 +29,17 @@ pub use tls::{CertificateFiles, Http2, Tls, TlsArguments};
 pub use upstream::{Upstream, UpstreamAddress, UpstreamArguments, UpstreamError};
 
 /// Everything a server is started with: complete, and free of contradictions.
+///
+/// ```
+/// use std::time::Duration;
+/// use whitering::{Bind, Config};
+///
+/// let mut config = Config::for_directory("public");
+/// config.binds = vec![Bind::parse(":8000")?];
+/// config.responses.max_age_seconds = Some(3_600);
+/// config.drain_timeout = Duration::from_secs(10);
+/// # Ok::<(), whitering::BindError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where to listen without TLS; empty only if there are certificates.
@@ -60,6 +71,15 @@ pub struct Config {
 }
 
 /// What responses look like; applied when assets are loaded.
+///
+/// ```
+/// use whitering::{Config, NotFoundFile};
+///
+/// let mut responses = Config::for_directory("public").responses;
+/// responses.not_found = Some(NotFoundFile::Page("/404.html".to_owned()));
+/// responses.mime.push((".glb".to_owned(), "model/gltf-binary".to_owned()));
+/// responses.cors = false;
+/// ```
 #[derive(Debug, Clone)]
 pub struct Responses {
     /// Freshness of files whose names are not hashed, in seconds; none: no `Cache-Control`.
@@ -81,6 +101,13 @@ pub struct Responses {
 }
 
 /// A served file that answers requests that name nothing.
+///
+/// ```
+/// use whitering::{Config, NotFoundFile};
+///
+/// let mut config = Config::for_directory("dist");
+/// config.responses.not_found = Some(NotFoundFile::Spa("/index.html".to_owned()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotFoundFile {
     /// Answers with 404; the value is its URL path.
@@ -90,6 +117,19 @@ pub enum NotFoundFile {
 }
 
 /// What a client may ask for, and how long it may take.
+///
+/// ```
+/// use std::time::Duration;
+/// use whitering::{Config, Limits, Server};
+///
+/// let limits = Limits {
+///     head_bytes_max: 8 * 1024,
+///     idle_timeout: Duration::from_secs(15),
+///     ..Config::for_directory("public").limits
+/// };
+/// let builder = Server::builder().directory("public").limits(limits);
+/// # drop(builder);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The longest request head; a longer one is answered with 431.
@@ -112,6 +152,29 @@ pub struct Limits {
 
 impl Config {
     /// Checks what the operator wrote and fills in the defaults.
+    ///
+    /// ```
+    /// use whitering::{Config, ServeArguments, TlsArguments, UpstreamAddress, UpstreamArguments};
+    ///
+    /// let config = Config::check(ServeArguments {
+    ///     root: Some("staticfiles".into()),
+    ///     tls: TlsArguments {
+    ///         tls_cert: vec!["chain.pem".into()],
+    ///         tls_key: vec!["key.pem".into()],
+    ///         ..TlsArguments::default()
+    ///     },
+    ///     upstream: UpstreamArguments {
+    ///         upstream: vec![UpstreamAddress::parse("http://127.0.0.1:8000")?],
+    ///         ..UpstreamArguments::default()
+    ///     },
+    ///     ..ServeArguments::default()
+    /// })?;
+    /// assert!(config.binds.is_empty() && config.has_fallback());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError`]: what contradicts what, or is missing.
     pub fn check(arguments: ServeArguments) -> Result<Self, ConfigError> {
         check::check(arguments)
     }
@@ -132,4 +195,9 @@ impl Config {
 }
 
 /// The most connections that one worker can hold.
+///
+/// ```
+/// let limits = whitering::Config::for_directory("public").limits;
+/// assert!(limits.connection_count_max <= whitering::CONNECTION_COUNT_MAX);
+/// ```
 pub const CONNECTION_COUNT_MAX: u32 = 16_384;

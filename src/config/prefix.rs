@@ -8,6 +8,16 @@ use std::path::PathBuf;
 use percent_encoding::percent_decode_str;
 
 /// A directory and the URL path it is served under.
+///
+/// ```
+/// use whitering::{Server, Source};
+///
+/// let source = Source::parse("media=uploads")?;
+/// assert_eq!(source.prefix, "/media/");
+/// let builder = Server::builder().directory("public").source(source);
+/// # drop(builder);
+/// # Ok::<(), whitering::SourceError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// `/`, or a path that begins and ends with a slash; not percent-encoded.
@@ -18,6 +28,9 @@ pub struct Source {
 
 impl Source {
     /// Parses `DIR` or `PREFIX=DIR`, split at the first `=`.
+    ///
+    /// # Errors
+    /// [`SourceError`]: what the prefix or the directory lacks.
     pub fn parse(text: impl AsRef<OsStr>) -> Result<Self, SourceError> {
         let bytes = text.as_ref().as_bytes();
         let equals = bytes.iter().position(|byte| *byte == b'=');
@@ -71,6 +84,13 @@ pub(super) fn below_script_name(prefix: &str, script_name: &str) -> String {
 }
 
 /// Why a text is no source or prefix; all for the operator to mend.
+///
+/// ```
+/// use whitering::{Source, SourceError};
+///
+/// assert_eq!(Source::parse("/static/="), Err(SourceError::DirectoryMissing));
+/// assert_eq!(Source::parse("/a/../b=dir"), Err(SourceError::Segment));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// Nothing after the `=`, or nothing at all.

@@ -190,6 +190,21 @@ pub struct ServeArguments {
 }
 
 /// The variables that stand for no single flag, as they were found. A flag overrides them.
+///
+/// ```
+/// use whitering::{Config, Environment, ServeArguments};
+///
+/// let config = Config::check(ServeArguments {
+///     root: Some("public".into()),
+///     environment: Environment {
+///         port: Some("5000".to_owned()),
+///         ..Environment::default()
+///     },
+///     ..ServeArguments::default()
+/// })?;
+/// assert_eq!(config.binds[0].to_string(), "0.0.0.0:5000");
+/// # Ok::<(), whitering::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     /// `PORT`, as platforms set it: every IPv4 address at this port, unless there is a bind.
@@ -213,6 +228,14 @@ impl Environment {
 }
 
 /// Which reactor moves the bytes.
+///
+/// ```
+/// use whitering::{Config, EngineChoice};
+///
+/// let mut config = Config::for_directory("public");
+/// assert_eq!(config.engine, EngineChoice::Auto);
+/// config.engine = EngineChoice::Epoll;
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum EngineChoice {
     /// io_uring where the kernel allows it, else epoll.
@@ -225,6 +248,13 @@ pub enum EngineChoice {
 }
 
 /// Freshness as the operator wrote it.
+///
+/// ```
+/// use whitering::MaxAge;
+///
+/// assert_eq!(MaxAge::parse("3600"), Ok(MaxAge::Seconds(3_600)));
+/// assert_eq!(MaxAge::parse("none"), Ok(MaxAge::Unsaid));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaxAge {
     /// So many seconds.

@@ -4,6 +4,14 @@
 ///
 /// `k`, `m`, `g` and `KiB`, `MiB`, `GiB` are powers of 1024 in any case; `kB`, `MB`, `GB` are
 /// powers of 1000.
+///
+/// ```
+/// assert_eq!(whitering::parse_bytes("16k"), Ok(16_384));
+/// assert_eq!(whitering::parse_bytes("1 GB"), Ok(1_000_000_000));
+/// ```
+///
+/// # Errors
+/// [`SizeError`]: not a number, not a unit, or more than 64 bits hold.
 pub fn parse_bytes(text: &str) -> Result<u64, SizeError> {
     let text = text.trim();
     let digits_end = text
@@ -24,6 +32,13 @@ pub fn parse_bytes(text: &str) -> Result<u64, SizeError> {
 }
 
 /// Why a text is no size; all for the operator to mend.
+///
+/// ```
+/// use whitering::{SizeError, parse_bytes};
+///
+/// assert_eq!(parse_bytes("much"), Err(SizeError::Number));
+/// assert_eq!(parse_bytes("5 apples"), Err(SizeError::Unit));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SizeError {
     /// Does not begin with a digit.

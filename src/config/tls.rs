@@ -53,6 +53,23 @@ pub struct TlsArguments {
 }
 
 /// Certificates and where they are used.
+///
+/// ```
+/// use whitering::{Bind, CertificateFiles, Config, Tls};
+///
+/// let mut config = Config::for_directory("public");
+/// config.binds = vec![Bind::parse(":80")?];
+/// config.tls = Some(Tls {
+///     certificates: vec![CertificateFiles {
+///         chain: "chain.pem".into(),
+///         key: "key.pem".into(),
+///     }],
+///     binds: vec![Bind::parse(":443")?],
+///     redirects: true,
+///     hsts_seconds: Some(31_536_000),
+/// });
+/// # Ok::<(), whitering::BindError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Tls {
     /// The files; never empty. The first answers clients that name no host, or an unknown one.
@@ -66,6 +83,18 @@ pub struct Tls {
 }
 
 /// A certificate chain and its private key, both in PEM.
+///
+/// ```
+/// use whitering::{Bind, CertificateFiles, Server};
+///
+/// let files = CertificateFiles {
+///     chain: "chain.pem".into(),
+///     key: "key.pem".into(),
+/// };
+/// let builder = Server::builder().directory("public").tls(Bind::parse(":8443")?, vec![files]);
+/// # drop(builder);
+/// # Ok::<(), whitering::BindError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFiles {
     /// The chain, leaf first.
@@ -75,6 +104,12 @@ pub struct CertificateFiles {
 }
 
 /// What is spoken besides HTTP/1.1.
+///
+/// ```
+/// let mut config = whitering::Config::for_directory("public");
+/// assert_eq!(config.http2.stream_count_max, 100);
+/// config.http2.prior_knowledge = true;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Http2 {
     /// Whether it is offered over TLS.

@@ -61,6 +61,16 @@ pub struct UpstreamArguments {
 }
 
 /// Application servers, and what they are held to.
+///
+/// ```
+/// use whitering::{Config, UpstreamAddress};
+///
+/// let mut config = Config::for_directory("staticfiles");
+/// let address = UpstreamAddress::parse("unix:/run/app.sock")?;
+/// config.upstream.addresses.push(address);
+/// assert!(config.has_fallback());
+/// # Ok::<(), whitering::UpstreamError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Upstream {
     /// Where they are; empty: somebody else says where (an embedder's service, `run`).
@@ -80,6 +90,14 @@ pub struct Upstream {
 }
 
 /// Where an application server listens.
+///
+/// ```
+/// use whitering::UpstreamAddress;
+///
+/// let address = UpstreamAddress::parse("http://[::1]")?;
+/// assert_eq!(address.to_string(), "http://[::1]:80");
+/// # Ok::<(), whitering::UpstreamError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum UpstreamAddress {
     /// `http://HOST:PORT`.
@@ -94,6 +112,13 @@ pub enum UpstreamAddress {
 }
 
 /// Why a text is no upstream; all for the operator to mend.
+///
+/// ```
+/// use whitering::{UpstreamAddress, UpstreamError};
+///
+/// let error = UpstreamAddress::parse("https://127.0.0.1:8000").unwrap_err();
+/// assert_eq!(error, UpstreamError::Tls);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamError {
     /// Neither `http://` nor `unix:`.

@@ -13,9 +13,24 @@ use super::upload::Upload;
 use crate::http::request::check_values;
 
 /// What can go wrong with a body.
+///
+/// ```
+/// let error: whitering::BoxError = "the body broke off".into();
+/// assert_eq!(error.to_string(), "the body broke off");
+/// ```
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The body of a request, as it arrives from the client.
+///
+/// ```
+/// use http_body_util::BodyExt;
+/// use whitering::{BoxError, RequestBody};
+///
+/// async fn length(body: RequestBody) -> Result<usize, BoxError> {
+///     Ok(body.collect().await?.to_bytes().len())
+/// }
+/// # let _ = length;
+/// ```
 #[derive(Debug)]
 pub struct RequestBody {
     incoming: Incoming,

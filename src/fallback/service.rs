@@ -37,6 +37,15 @@ pub trait MakeService: Send + Sync {
 }
 
 /// Who asks; in the extensions of every request.
+///
+/// ```
+/// use whitering::{Peer, RequestBody};
+///
+/// fn came_over_tls(request: &http::Request<RequestBody>) -> bool {
+///     request.extensions().get::<Peer>().is_some_and(|peer| peer.is_tls)
+/// }
+/// # let _ = came_over_tls;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
     /// The client's address; none over a Unix socket.

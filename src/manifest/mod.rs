@@ -12,12 +12,26 @@ use serde::Deserialize;
 use name::{Name, code_points};
 
 /// The names of one published directory.
+///
+/// ```
+/// let text = br#"{"paths": {"css/app.css": "css/app.6d0ea5f66de1.css"}, "version": "1.1"}"#;
+/// let manifest = whitering::Manifest::parse(text)?;
+/// assert_eq!(manifest.published(b"css/app.css"), Some(&b"css/app.6d0ea5f66de1.css"[..]));
+/// # Ok::<(), whitering::ManifestError>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
     paths: BTreeMap<Name, Name>,
 }
 
 /// Why a manifest cannot be used. The operator must publish again.
+///
+/// ```
+/// use whitering::{Manifest, ManifestError};
+///
+/// let error = Manifest::parse(br#"{"paths": {}, "version": "2"}"#).unwrap_err();
+/// assert!(matches!(error, ManifestError::Version { .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// It is not JSON, or not of the form that Django writes.

@@ -18,6 +18,19 @@ use crate::sys::signal::{self, Signal};
 use crate::tls::Certificates;
 
 /// How a server ended.
+///
+/// ```no_run
+/// use whitering::{Ended, Server};
+///
+/// let code = match Server::builder().directory("public").signals(true).start()?.run() {
+///     Ended::Drained => 0,
+///     Ended::DrainDeadlinePassed => 3,
+///     Ended::Failed => 1,
+///     Ended::Application(code) => code,
+/// };
+/// # let _ = code;
+/// # Ok::<(), whitering::StartError>(())
+/// ```
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {

@@ -8,6 +8,10 @@ use crate::sys::kernel::Kernel;
 use crate::sys::uring::{self, Features};
 
 /// What moves the bytes.
+///
+/// ```
+/// assert_eq!(whitering::Engine::Uring.to_string(), "io_uring");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// Completions of an io_uring.
@@ -17,6 +21,14 @@ pub enum Engine {
 }
 
 /// What `--engine auto` would choose, and what the kernel's io_uring offers.
+///
+/// ```
+/// let probe = whitering::probe();
+/// for (name, is_there) in &probe.features {
+///     println!("{name}: {is_there}");
+/// }
+/// assert_eq!(probe.reason.is_some(), probe.engine == whitering::Engine::Epoll);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
     /// The engine that would run.

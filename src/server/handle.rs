@@ -12,6 +12,17 @@ use crate::sys::signal::Signal;
 
 /// A handle on a running [`Server`](super::Server), from [`Server::handle`](super::Server::handle).
 /// Clones are of the same server; it goes on without any.
+///
+/// ```no_run
+/// let server = whitering::Server::builder().directory("public").start()?;
+/// let handle = server.handle();
+/// let thread = std::thread::spawn(move || server.run());
+/// println!("http://{:?}", handle.local_addr());
+/// handle.reload();
+/// handle.shutdown();
+/// println!("{:?}", thread.join());
+/// # Ok::<(), whitering::StartError>(())
+/// ```
 #[derive(Clone)]
 pub struct Handle {
     pub(super) signals: Sender<Signal>,
@@ -21,6 +32,13 @@ pub struct Handle {
 }
 
 /// What a server holds at one moment.
+///
+/// ```no_run
+/// let server = whitering::Server::builder().directory("public").start()?;
+/// let metrics = server.handle().metrics();
+/// println!("{} files, {} bytes in memory", metrics.file_count, metrics.memory_bytes);
+/// # Ok::<(), whitering::StartError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {

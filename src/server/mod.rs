@@ -74,6 +74,13 @@ pub struct Server {
 }
 
 /// What a server started with.
+///
+/// ```no_run
+/// let server = whitering::Server::builder().directory("public").start()?;
+/// let summary = server.summary();
+/// println!("{} files at {}, by {}", summary.assets, summary.addresses[0], summary.engine);
+/// # Ok::<(), whitering::StartError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// What it listens on: `http://HOST:PORT`, `unix:PATH` or `fd://N`.
@@ -93,6 +100,16 @@ pub struct Summary {
 }
 
 /// Why a server could not start. Each is one line with its remedy.
+///
+/// ```
+/// use whitering::{ConfigError, Server, StartError};
+///
+/// match Server::builder().start() {
+///     Err(StartError::Config(ConfigError::NoSource)) => {}
+///     Err(error) => panic!("{error}"),
+///     Ok(_) => unreachable!("there is nothing to serve"),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     // What the operator can change.

@@ -6,6 +6,11 @@ use std::mem::MaybeUninit;
 use std::path::Path;
 
 /// The running kernel.
+///
+/// ```
+/// let kernel = whitering::Kernel::read();
+/// println!("Linux {}, io_uring_disabled {:?}", kernel.release, kernel.io_uring_disabled);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kernel {
     /// Its release, such as `6.12.1-amd64`.

@@ -12,6 +12,12 @@ use super::cgroup::CgroupLimits;
 use super::cpus;
 
 /// Everything around this process that can limit a server.
+///
+/// ```
+/// let limits = whitering::SystemLimits::read()?;
+/// println!("{} CPUs, {:?} bytes", limits.usable_cpu_count(), limits.usable_memory_bytes());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SystemLimits {
     /// Open files and sockets (`RLIMIT_NOFILE`).
@@ -32,6 +38,9 @@ pub struct SystemLimits {
 
 impl SystemLimits {
     /// Asks the running system; to be called before any thread is pinned.
+    ///
+    /// # Errors
+    /// What `getrlimit(2)` or `sched_getaffinity(2)` says.
     pub fn read() -> io::Result<Self> {
         let root = Path::new("/");
         let cgroup = CgroupLimits::read(root);
@@ -63,6 +72,14 @@ impl SystemLimits {
 }
 
 /// A soft limit, which holds, and a hard one, up to which the process may raise it.
+///
+/// ```
+/// let descriptors = whitering::SystemLimits::read()?.descriptors;
+/// if descriptors.soft.is_some_and(|count| count < 20_000) {
+///     println!("raise it: ulimit -n");
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResourceLimit {
     /// The limit that holds; none if unlimited.

@@ -6,6 +6,11 @@ use std::io;
 use std::path::PathBuf;
 
 /// Why TLS cannot be set up.
+///
+/// ```
+/// let error = whitering::TlsError::NoCertificate;
+/// assert!(error.to_string().contains("name the files"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// Nothing to load.
@@ -66,6 +71,10 @@ pub enum TlsError {
 }
 
 /// What a file should hold.
+///
+/// ```
+/// assert_ne!(whitering::TlsFilePart::Certificate, whitering::TlsFilePart::Key);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// A chain of certificates.
@@ -75,6 +84,14 @@ pub enum Part {
 }
 
 /// What is wrong with a file.
+///
+/// ```
+/// use whitering::{TlsError, TlsFileFault};
+///
+/// let fault = TlsFileFault::Empty;
+/// let error = TlsError::File { path: "key.pem".into(), fault };
+/// assert!(error.to_string().starts_with("key.pem is empty"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// Not a file whose content stays.
